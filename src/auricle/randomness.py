@@ -1,0 +1,122 @@
+"""Random numbers without state: every draw is a function of (seed, purpose, index).
+
+A sample's crop, views and dropout depend on its global index alone, so they do not change with rank, micro-batch, worker
+or a restart. The generator is counter-based: a 64-bit key is hashed from (seed, purpose, index) and the counter is hashed
+on top of it by the SplitMix64 finaliser (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"),
+written in integer tensor operations, so that whole batches are drawn at once and every device gives the same bits.
+"""
+
+import hashlib
+
+import numpy as np
+import torch
+from torch import Tensor
+
+_GOLDEN = 0x9E3779B97F4A7C15  # odd part of 2**64 / golden ratio: SplitMix64's increment
+_FIRST = 0xBF58476D1CE4E5B9
+_SECOND = 0x94D049BB133111EB
+_DROPOUT_LEVELS = 256  # one random byte decides about one element
+
+
+def _signed(value: int) -> int:
+    """The 64-bit pattern of `value` as the signed integer that a torch tensor holds."""
+    value &= (1 << 64) - 1
+    return value - (1 << 64) if value >= 1 << 63 else value
+
+
+def _shift(value: Tensor, by: int) -> Tensor:
+    """Logical right shift of int64 (torch's own shift copies the sign)."""
+    return (value >> by).bitwise_and_((1 << (64 - by)) - 1)
+
+
+def _mix_(value: Tensor) -> Tensor:
+    """SplitMix64's finaliser, in place: a bijection of 64-bit words that passes for random."""
+    value.bitwise_xor_(_shift(value, 30)).mul_(_signed(_FIRST))
+    value.bitwise_xor_(_shift(value, 27)).mul_(_signed(_SECOND))
+    return value.bitwise_xor_(_shift(value, 31))
+
+
+def _purpose_word(seed: int, purpose: str) -> int:
+    digest = hashlib.blake2b(f"{seed}/{purpose}".encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "little")
+
+
+def keys(seed: int, purpose: str, index: Tensor) -> Tensor:
+    """One 64-bit key for each index.
+
+    Parameters
+    ----------
+    seed
+        The run's seed.
+    purpose
+        What the draw is for, for instance ``"crop"``; different purposes are independent.
+    index
+        Global sample indices, int64 of any shape.
+
+    Returns
+    -------
+    Tensor
+        int64 keys of the same shape and on the same device.
+    """
+    word = _signed(_purpose_word(seed, purpose))
+    return _mix_(_mix_((index + 1).mul_(_signed(_GOLDEN)).add_(word)).add_(word))
+
+
+def bits(key: Tensor, words: int) -> Tensor:
+    """`words` random 64-bit words for each key: ``(n,)`` → int64 ``(n, words)``."""
+    counter = torch.arange(1, words + 1, device=key.device).mul_(_signed(_GOLDEN))
+    return _mix_(key[:, None] + counter)
+
+
+def uniform(key: Tensor, count: int, *, low: float = 0.0, high: float = 1.0) -> Tensor:
+    """`count` float32 numbers for each key, uniform in ``[low, high)``: ``(n,)`` → ``(n, count)``."""
+    unit = _shift(bits(key, count), 40).to(torch.float32) * 2.0**-24  # the top 24 bits fill a float32's mantissa
+    return unit * (high - low) + low
+
+
+def normal(key: Tensor, count: int) -> Tensor:
+    """`count` standard normal float32 numbers for each key (Box-Muller): ``(n,)`` → ``(n, count)``."""
+    half = (count + 1) // 2
+    unit = uniform(key, 2 * half)
+    radius = torch.sqrt(-2.0 * torch.log1p(-unit[:, :half]))
+    angle = 2.0 * torch.pi * unit[:, half:]
+    return torch.cat([radius * torch.cos(angle), radius * torch.sin(angle)], dim=1)[:, :count]
+
+
+def keyed_dropout(x: Tensor, p: float, key: Tensor) -> Tensor:
+    """Dropout whose mask for a sample depends only on that sample's key.
+
+    One random byte decides about one element, so `p` is rounded to a multiple of 1/256 (0.3 becomes 77/256) and the
+    kept elements are scaled by the exact inverse of what is kept; the expectation stays that of `x`.
+
+    Parameters
+    ----------
+    x
+        ``(batch, …)`` activations.
+    p
+        Probability that an element is dropped, in [0, 1).
+    key
+        ``(batch,)`` int64 keys from :func:`keys`.
+    """
+    mask = keyed_dropout_mask(x.shape, p, key)
+    return x * mask.to(x.dtype)
+
+
+def keyed_dropout_mask(shape: torch.Size, p: float, key: Tensor) -> Tensor:
+    """The float mask of :func:`keyed_dropout`: 0 where dropped, 1 / kept share elsewhere."""
+    threshold = round(p * _DROPOUT_LEVELS)
+    elements = shape[1:].numel()
+    random_bytes = bits(key, -(-elements // 8)).view(torch.uint8)[:, :elements]
+    kept = (random_bytes >= threshold).view(shape)
+    return kept * (_DROPOUT_LEVELS / (_DROPOUT_LEVELS - threshold))
+
+
+def permutation(seed: int, purpose: str, epoch: int, n: int) -> Tensor:
+    """The order of `n` items in `epoch`: an int64 permutation of ``0 … n - 1``."""
+    key = keys(seed, f"{purpose}/{epoch}", torch.arange(n))
+    return torch.argsort(key, stable=True)
+
+
+def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:
+    """A NumPy generator for (seed, purpose, index), for bootstraps and for libraries that want one."""
+    return np.random.Generator(np.random.Philox(key=[_purpose_word(seed, purpose), index]))
