@@ -1,0 +1,279 @@
+"""BYOL-A's encoders: a small convolutional network over log-mel, one embedding per 40 or 80 ms.
+
+Niizumi, Takeuchi, Ohishi, Harada & Kashino, "BYOL for Audio: Self-supervised learning for general-purpose audio
+representation" (IJCNN 2021, arXiv 2103.06695; here *2020*, as the authors call its network) and "BYOL for Audio:
+exploring pre-trained general-purpose audio representations" (TASLP 2023, arXiv 2204.07402, Table I; here *2022*).
+Written from the papers. Submodules bear the names and numbers of the published weight files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from auricle.errors import AuricleError
+from auricle.mel import LogMel
+from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.pooling import FrameStatistics
+from auricle.randomness import keyed_dropout
+
+# Log-mel statistics of Speech Commands v2 with the default recipe, as published with BYOL-A 2022's configuration: what
+# an encoder normalises with until it is given its own.
+DEFAULT_MEAN = -9.660292
+DEFAULT_STD = 4.7219563
+MODULES_PER_BLOCK = 4  # convolution, batch-norm, ReLU, pooling
+
+
+@dataclass(frozen=True, kw_only=True)
+class BYOLAConfig(EncoderConfig):
+    """What both generations have in common.
+
+    Attributes
+    ----------
+    channels
+        Of every convolution.
+    blocks
+        Convolution blocks; each halves time and frequency.
+    mlp_hidden
+        Width of both linear layers.
+    dropout
+        Between the linear layers.
+    """
+
+    channels: int = 64
+    blocks: int = 2
+    mlp_hidden: int = 2048
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        for name in ("channels", "blocks", "mlp_hidden"):
+            if getattr(self, name) < 1:
+                raise AuricleError(f"encoder: {name} must be at least 1, got {getattr(self, name)}")
+        if self.mel.n_mels >> self.blocks < 1:
+            raise AuricleError(f"encoder: {self.blocks} blocks leave nothing of {self.mel.n_mels} mel bands")
+        if not 0 <= self.dropout < 1:
+            raise AuricleError(f"encoder: dropout must be in [0, 1), got {self.dropout}")
+
+    @property
+    def convolution_dim(self) -> int:
+        """Features per frame after the last block: bands × channels."""
+        return (self.mel.n_mels >> self.blocks) * self.channels
+
+
+@dataclass(frozen=True, kw_only=True)
+class BYOLA2022Config(BYOLAConfig):
+    """Two blocks; the embedding is [convolution features; MLP features], 1024 + 2048 by default."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BYOLA2020Config(BYOLAConfig):
+    """Three blocks; the embedding is the MLP's output, `mlp_hidden` wide (512, 1024 or 2048 in the paper)."""
+
+    blocks: int = 3
+
+
+class Trunk(nn.Module):
+    """Normalised log-mel → frame embeddings: what is pre-trained.
+
+    Parameters
+    ----------
+    config
+        Sizes.
+    concatenate
+        Whether a frame embedding is [convolution features; MLP features] (2022) or the latter alone (2020).
+    """
+
+    def __init__(self, config: BYOLAConfig, *, concatenate: bool) -> None:
+        super().__init__()
+        self.concatenate = concatenate
+        self.dropout = config.dropout
+        modules: list[nn.Module] = []
+        for block in range(config.blocks):
+            modules += [
+                nn.Conv2d(1 if block == 0 else config.channels, config.channels, 3, padding=1),
+                nn.BatchNorm2d(config.channels),
+                nn.ReLU(),
+                nn.MaxPool2d(2),
+            ]
+        self.features = nn.Sequential(*modules)
+        self.fc = nn.Sequential(
+            nn.Linear(config.convolution_dim, config.mlp_hidden),
+            nn.ReLU(),
+            nn.Dropout(config.dropout),
+            nn.Linear(config.mlp_hidden, config.mlp_hidden),
+            nn.ReLU(),
+        )
+        self.frame_dim = config.mlp_hidden + (config.convolution_dim if concatenate else 0)
+
+    def forward(
+        self, log_mel: Tensor, frame_lengths: Tensor | None = None, dropout_keys: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Frame embeddings of normalised log-mel spectrograms.
+
+        Parameters
+        ----------
+        log_mel
+            ``(batch, n_mels, frames)``, normalised.
+        frame_lengths
+            ``(batch,)`` true frames of each; all of them when not given. In evaluation mode padding beyond them has no
+            influence; in training mode batch-norm's statistics would count it, so train on equal lengths.
+        dropout_keys
+            ``(batch,)`` keys of :func:`auricle.randomness.keys`: a sample's dropout mask then depends on its key alone.
+
+        Returns
+        -------
+        frame_embeddings
+            ``(batch, time, frame_dim)``; 0 beyond each clip's true frames.
+        lengths
+            ``(batch,)`` true frame embeddings of each, or None when `frame_lengths` is.
+        """
+        convolved, lengths = log_mel, frame_lengths
+        for convolved, lengths in self.convolve(log_mel, frame_lengths):  # noqa: B007
+            pass
+        features = frames_of(convolved)
+        hidden = torch.relu(self.fc[0](features))
+        if self.training and self.dropout > 0:
+            if dropout_keys is None:
+                hidden = functional.dropout(hidden, self.dropout)
+            else:
+                hidden = keyed_dropout(hidden, self.dropout, dropout_keys)
+        frames = torch.relu(self.fc[3](hidden))
+        if self.concatenate:
+            frames = torch.cat([features, frames], dim=2)
+        return mask_frames(frames, lengths, dim=1), lengths
+
+    def convolve(self, log_mel: Tensor, frame_lengths: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
+        """After each block: ``(batch, channels, bands, time)`` and the true frames of each clip."""
+        x, lengths = mask_frames(log_mel, frame_lengths, dim=2)[:, None], frame_lengths
+        for start in range(0, len(self.features), MODULES_PER_BLOCK):
+            for index in range(start, start + MODULES_PER_BLOCK):
+                x = self.features[index](x)
+            if lengths is not None:
+                # A pooled frame is true if all that it pools is; this is what the unpadded clip would give.
+                lengths = lengths.div(2, rounding_mode="floor")
+            x = mask_frames(x, lengths, dim=3)
+            yield x, lengths
+
+
+class BYOLA(Encoder):
+    """What both generations have in common: front end, normalisation, trunk, pooling by maximum plus mean over time."""
+
+    min_seconds: ClassVar[float] = 0.95  # the unit of pre-training
+    concatenate: ClassVar[bool]
+    config: BYOLAConfig
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: BYOLAConfig, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD) -> None:
+        super().__init__(config)
+        self.log_mel = LogMel(config.mel)
+        self.register_buffer("mean", torch.tensor(0.0))
+        self.register_buffer("std", torch.tensor(1.0))
+        self.set_statistics(mean=mean, std=std)
+        self.trunk = Trunk(config, concatenate=self.concatenate)
+
+    @property
+    def frame_dim(self) -> int:
+        """Dimensions of a frame embedding."""
+        return self.trunk.frame_dim
+
+    @property
+    def embedding_dim(self) -> int:
+        """Dimensions of a clip's embedding."""
+        return self.trunk.frame_dim
+
+    @property
+    def stride(self) -> int:
+        """Log-mel frames per frame embedding."""
+        return int(2**self.config.blocks)
+
+    @property
+    def receptive_margin(self) -> int:
+        """Log-mel frames seen beyond a frame embedding's own: one on either side at every block's input rate."""
+        return int(2**self.config.blocks) - 1
+
+    def set_statistics(self, *, mean: float, std: float) -> None:
+        """Normalise log-mel by this mean and standard deviation (natural-log units) from now on."""
+        if not std > 0 or not abs(mean) < float("inf") or std == float("inf"):
+            raise AuricleError(f"log-mel statistics must be finite with a std above 0, got mean {mean} and std {std}")
+        self.mean.fill_(mean)
+        self.std.fill_(std)
+
+    def normalised_log_mel(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the trunk takes: ``(batch, n_mels, frames)`` and the true frames of each clip."""
+        log_mel, frame_lengths = self.log_mel(waveform, lengths)
+        return (log_mel - self.mean) / self.std, frame_lengths
+
+    def layers(self, waveform: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Every layer's features over time.
+
+        Returns
+        -------
+        dict
+            ``conv1`` … (after each block), ``fc1``, ``fc2``: ``(batch, time, dim)`` each, at the layer's own frame
+            rate, and ``embedding`` ``(batch, embedding_dim)``.
+        """
+        waveform, lengths = self._checked(waveform, lengths)
+        log_mel, frame_lengths = self.normalised_log_mel(waveform, lengths)
+        found = {}
+        frames, true = log_mel, frame_lengths
+        for index, (convolved, inside) in enumerate(self.trunk.convolve(log_mel, frame_lengths), start=1):
+            assert inside is not None
+            frames, true = frames_of(convolved), inside
+            found[f"conv{index}"] = frames
+        found["fc1"] = mask_frames(torch.relu(self.trunk.fc[0](frames)), true, dim=1)
+        found["fc2"] = mask_frames(torch.relu(self.trunk.fc[3](found["fc1"])), true, dim=1)
+        last = torch.cat([frames, found["fc2"]], dim=2) if self.concatenate else found["fc2"]
+        return {**found, "embedding": self.pool(last, true)}
+
+    def _encode(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        log_mel, frame_lengths = self.normalised_log_mel(waveform, lengths)
+        frames, true = self.trunk(log_mel, None if lengths is None else frame_lengths)
+        return frames, true
+
+    def _summarise(self, statistics: FrameStatistics) -> Tensor:
+        return statistics.maximum + statistics.mean
+
+
+class BYOLA2022(BYOLA):
+    """The encoder of 2022: 6,333,376 parameters, 3,072 dimensions, a frame every 40 ms (default sizes)."""
+
+    architecture: ClassVar[str] = "byola-2022"
+    concatenate: ClassVar[bool] = True
+    config: BYOLA2022Config
+
+    def __init__(
+        self, config: BYOLA2022Config | None = None, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD
+    ) -> None:
+        super().__init__(config or BYOLA2022Config(), mean=mean, std=std)
+
+
+class BYOLA2020(BYOLA):
+    """The encoder of 2020: 5,321,856 parameters, 2,048 dimensions, a frame every 80 ms (default sizes)."""
+
+    architecture: ClassVar[str] = "byola-2020"
+    concatenate: ClassVar[bool] = False
+    config: BYOLA2020Config
+
+    def __init__(
+        self, config: BYOLA2020Config | None = None, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD
+    ) -> None:
+        super().__init__(config or BYOLA2020Config(), mean=mean, std=std)
+
+
+def frames_of(convolved: Tensor) -> Tensor:
+    """``(batch, channels, bands, time)`` → ``(batch, time, bands * channels)``, channels varying fastest."""
+    return convolved.permute(0, 3, 2, 1).flatten(2)
+
+
+def mask_frames(x: Tensor, lengths: Tensor | None, *, dim: int) -> Tensor:
+    """Zeros in `x` beyond each clip's first `lengths` frames, time being axis `dim`; `x` itself without lengths."""
+    if lengths is None:
+        return x
+    beyond = torch.arange(x.shape[dim], device=x.device) >= lengths[:, None]
+    shape = [len(x)] + [1] * (x.ndim - 1)
+    shape[dim] = x.shape[dim]
+    return x.masked_fill(beyond.view(shape), 0.0)
