@@ -195,6 +195,11 @@ class BYOLA(Encoder):
         """Log-mel frames seen beyond a frame embedding's own: one on either side at every block's input rate."""
         return int(2**self.config.blocks) - 1
 
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Mean and standard deviation by which log-mel is normalised (natural-log units)."""
+        return {"mean": float(self.mean), "std": float(self.std)}
+
     def set_statistics(self, *, mean: float, std: float) -> None:
         """Normalise log-mel by this mean and standard deviation (natural-log units) from now on."""
         if not std > 0 or not abs(mean) < float("inf") or std == float("inf"):
@@ -242,6 +247,7 @@ class BYOLA2022(BYOLA):
     """The encoder of 2022: 6,333,376 parameters, 3,072 dimensions, a frame every 40 ms (default sizes)."""
 
     architecture: ClassVar[str] = "byola-2022"
+    config_class: ClassVar[type[EncoderConfig]] = BYOLA2022Config
     concatenate: ClassVar[bool] = True
     config: BYOLA2022Config
 
@@ -255,6 +261,7 @@ class BYOLA2020(BYOLA):
     """The encoder of 2020: 5,321,856 parameters, 2,048 dimensions, a frame every 80 ms (default sizes)."""
 
     architecture: ClassVar[str] = "byola-2020"
+    config_class: ClassVar[type[EncoderConfig]] = BYOLA2020Config
     concatenate: ClassVar[bool] = False
     config: BYOLA2020Config
 

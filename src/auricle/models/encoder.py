@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auricle import audio
 from auricle.errors import AuricleError
 from auricle.mel import MelRecipe
 from auricle.models.pooling import FrameStatistics
@@ -96,6 +97,7 @@ class Encoder(nn.Module, ABC):
     """
 
     architecture: ClassVar[str]
+    config_class: ClassVar[type[EncoderConfig]]
     min_seconds: ClassVar[float]
 
     def __init__(self, config: EncoderConfig) -> None:
@@ -103,6 +105,16 @@ class Encoder(nn.Module, ABC):
         self.config = config
         self.name = self.architecture
         self.card = ModelCard()
+
+    @classmethod
+    def from_config(cls, values: dict[str, Any]) -> Self:
+        """A new encoder with random weights from plain configuration values."""
+        return cls(cls.config_class.from_dict(values))
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Normalisation statistics in natural-log units (``mean`` and ``std``); empty where there are none."""
+        return {}
 
     # --- what a family says -----------------------------------------------------------------------------------------
 
@@ -273,8 +285,6 @@ class Encoder(nn.Module, ABC):
         AuricleError
             When the file cannot be read or the samples are empty, not finite or of another shape.
         """
-        from auricle import audio
-
         if isinstance(source, str | Path):
             if sample_rate is not None:
                 raise AuricleError(f"sample_rate is for arrays; the rate of {source} is read from the file itself")
@@ -340,6 +350,31 @@ class Encoder(nn.Module, ABC):
                 yield frames, self.frame_times(len(frames), first=done)
         finally:
             self.train(was_training)
+
+    def save_pretrained(self, folder: str | Path) -> Path:
+        """Write config.json, model.safetensors and README.md to `folder`; see :mod:`auricle.models.checkpoint`."""
+        from auricle.models import checkpoint
+
+        return checkpoint.save_folder(self, Path(folder))
+
+    @classmethod
+    def from_pretrained(cls, source: str | Path, *, revision: str | None = None) -> Self:
+        """The encoder in a folder or hub repository; an :class:`AuricleError` when it is of another class."""
+        from auricle.models import checkpoint
+
+        if Path(source).is_dir():
+            encoder = checkpoint.load_folder(Path(source))
+        else:
+            encoder = checkpoint.load_from_hub(str(source), revision=revision)
+        if not isinstance(encoder, cls):
+            raise AuricleError(f"{source} holds a {type(encoder).__name__}, not a {cls.__name__}")
+        return encoder
+
+    def push_to_hub(self, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+        """Upload the model with its card to the Hugging Face hub; returns the address of the commit."""
+        from auricle.models import checkpoint
+
+        return checkpoint.push_to_hub(self, repo_id, private=private, token=token)
 
 
 def _mono(samples: FloatArray | Tensor) -> FloatArray:

@@ -1,0 +1,9 @@
+"""Every encoder class by the name that config.json calls it."""
+
+from auricle.models.byola import BYOLA2020, BYOLA2022
+from auricle.models.controls import LogMelStats, MFCCStats
+from auricle.models.encoder import Encoder
+
+ARCHITECTURES: dict[str, type[Encoder]] = {
+    family.architecture: family for family in (BYOLA2022, BYOLA2020, LogMelStats, MFCCStats)
+}

@@ -1,0 +1,214 @@
+"""Models on disk and on the hub: a folder of config.json, model.safetensors and README.md. No pickle, ever.
+
+config.json says what the model is: architecture, front end, normalisation statistics, licence, data, recipe and
+scores. The weights file repeats it in its header and carries a fingerprint of all that decides an embedding, so that a
+file that was damaged, or strayed from another model, is refused instead of giving wrong numbers.
+"""
+
+import json
+import tempfile
+from dataclasses import asdict, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from auricle import __version__
+from auricle.errors import AuricleError
+from auricle.files import atomic_write
+from auricle.models.architectures import ARCHITECTURES
+from auricle.models.encoder import Encoder, ModelCard
+
+CONFIG_FILE = "config.json"
+WEIGHTS_FILE = "model.safetensors"
+CARD_FILE = "README.md"
+FORMAT = 1  # of config.json; raised when an older Auricle could not read a newer folder
+STATISTICS_TOLERANCE = 1e-6  # relative; config.json holds decimals of float32 numbers
+
+
+def save_folder(encoder: Encoder, folder: Path) -> Path:
+    """Write `encoder` to `folder`, each file atomically; a folder that is being overwritten stays loadable.
+
+    Raises
+    ------
+    AuricleError
+        When the folder cannot be written.
+    """
+    description = describe(encoder)
+    header = {"auricle": json.dumps(description), "weights_fingerprint": encoder.weights_fingerprint, "format": "pt"}
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    contents = {
+        WEIGHTS_FILE: save(tensors, metadata=header),
+        CONFIG_FILE: (json.dumps(description, indent=2) + "\n").encode(),
+        CARD_FILE: model_card(encoder).encode(),
+    }
+    for name, content in contents.items():
+        with atomic_write(folder / name) as temporary:
+            temporary.write_bytes(content)
+    return folder
+
+
+def describe(encoder: Encoder) -> dict[str, Any]:
+    """What config.json holds."""
+    return {
+        "format": FORMAT,
+        "architecture": encoder.architecture,
+        "name": encoder.name,
+        "config": encoder.config.to_dict(),
+        "normalisation": encoder.statistics,
+        "sample_rate": encoder.sample_rate,
+        "embedding_dim": encoder.embedding_dim,
+        "frame_rate": encoder.frame_rate,
+        "parameters": encoder.parameters_count,
+        "card": asdict(encoder.card),
+        "auricle_version": __version__,
+    }
+
+
+def load_folder(folder: Path) -> Encoder:
+    """The encoder that :func:`save_folder` wrote to `folder`, in evaluation mode on the CPU.
+
+    Raises
+    ------
+    AuricleError
+        When a file is missing, damaged or does not belong to the others.
+    """
+    for name in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (folder / name).is_file():
+            raise AuricleError(f"{folder} is not a saved model: {name} is missing")
+    try:
+        description = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AuricleError(f"{folder / CONFIG_FILE} is damaged: {error}") from error
+    return _load(folder / WEIGHTS_FILE, description)
+
+
+def load_file(path: Path) -> Encoder:
+    """The encoder in one model.safetensors, whose header says what config.json would."""
+    return _load(path, None)
+
+
+def _load(weights: Path, description: Any) -> Encoder:
+    try:
+        with safe_open(weights, framework="pt") as opened:
+            header = opened.metadata() or {}
+            tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise AuricleError(f"{weights} is damaged or no safetensors file: {error}") from error
+    if description is None:
+        if "auricle" not in header:
+            raise AuricleError(f"{weights} was not written by Auricle: its header does not say which model it is")
+        description = json.loads(header["auricle"])
+    encoder = _built(description, weights.parent)
+    try:
+        encoder.load_state_dict(tensors)
+    except RuntimeError as error:
+        reason = " ".join(str(error).split())
+        raise AuricleError(f"{weights} does not hold the weights of a {encoder.architecture}: {reason}") from error
+    for name, value in description.get("normalisation", {}).items():
+        held = encoder.statistics.get(name)
+        if held is None or abs(held - value) > STATISTICS_TOLERANCE * max(1.0, abs(value)):
+            raise AuricleError(
+                f"{weights.parent / CONFIG_FILE} says {name} {value}, but {WEIGHTS_FILE} holds {held}: "
+                "one of the two was changed; save the model again instead of editing it"
+            )
+    expected = header.get("weights_fingerprint")
+    if expected is not None and encoder.weights_fingerprint != expected:
+        raise AuricleError(
+            f"{weights} is damaged or belongs to another {CONFIG_FILE}: its fingerprint is "
+            f"{encoder.weights_fingerprint}, expected {expected}"
+        )
+    return encoder.eval()
+
+
+def _built(description: Any, folder: Path) -> Encoder:
+    """The encoder that a config.json describes, its weights still random."""
+    place = folder / CONFIG_FILE
+    if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
+        raise AuricleError(f"{place} is not a model's configuration: it has no `architecture` and `config`")
+    if description.get("format", FORMAT) > FORMAT:
+        raise AuricleError(
+            f"{place} is of format {description['format']}, "
+            f"this Auricle ({__version__}) reads up to {FORMAT}: update Auricle"
+        )
+    family = ARCHITECTURES.get(str(description.get("architecture")))
+    if family is None:
+        raise AuricleError(
+            f"{place}: unknown architecture {description.get('architecture')!r} (known: {', '.join(ARCHITECTURES)})"
+        )
+    try:
+        with torch.random.fork_rng(devices=[]):  # loading a model must not move anyone's random numbers
+            encoder = family.from_config(description["config"])
+        known = {field.name for field in fields(ModelCard)}
+        card = {key: value for key, value in description.get("card", {}).items() if key in known}
+        encoder.card = ModelCard(**card)
+    except (TypeError, AttributeError) as error:
+        raise AuricleError(f"{place} is damaged: {error}") from error
+    encoder.name = str(description.get("name", encoder.architecture))
+    return encoder
+
+
+def model_card(encoder: Encoder) -> str:
+    """The README.md of a saved model: what it is, how to call it, where it comes from, what it may be used for."""
+    card = encoder.card
+    mel = encoder.config.mel
+    facts = {
+        "Architecture": encoder.architecture,
+        "Parameters": f"{encoder.parameters_count:,}",
+        "Input": f"waveform, mono, {encoder.sample_rate} Hz",
+        "Embedding": f"{encoder.embedding_dim} dimensions; a frame every {1000 / encoder.frame_rate:g} ms",
+        "Front end": f"{mel.n_mels} mel bands ({mel.mel_scale} scale, {mel.norm or 'no'} norm) "
+        f"from {mel.f_min:g} to {mel.f_max:g} Hz",
+        "Normalisation statistics": ", ".join(f"{name} {value:.6g}" for name, value in encoder.statistics.items())
+        or "none",
+        "Weights fingerprint": encoder.weights_fingerprint,
+        "Source": card.source,
+        "Training data": card.data,
+        "Licence": card.licence,
+    }
+    lines = ["---", "library_name: auricle", f"license: {json.dumps(card.licence)}", "tags:", "- audio", "---", ""]
+    lines += [f"# {encoder.name}", ""]
+    lines += ["```python", "import auricle", "", 'model = auricle.load("PATH_OF_THIS_FOLDER")']
+    lines += [f'model.embed("dog.wav")  # ({encoder.embedding_dim},) float32', "```", ""]
+    lines += ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), ""]
+    if card.scores:
+        lines += ["## Scores", "", "| task | value |", "|---|---|"]
+        lines += [*(f"| {task} | {value:.4g} |" for task, value in card.scores.items()), ""]
+    if card.recipe:
+        lines += ["## Recipe", "", "```json", json.dumps(card.recipe, indent=2), "```", ""]
+    return "\n".join(lines)
+
+
+def load_from_hub(repo_id: str, *, revision: str | None = None) -> Encoder:
+    """The encoder in a repository of the Hugging Face hub, from its local cache when offline.
+
+    Raises
+    ------
+    AuricleError
+        When there is no such repository, or it is neither cached nor reachable, or holds no model of Auricle's.
+    """
+    from huggingface_hub import snapshot_download
+
+    try:
+        folder = snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE])
+    except Exception as error:  # it raises its own, its HTTP library's and the operating system's
+        reason = " ".join(str(error).split())
+        raise AuricleError(
+            f"cannot get {repo_id} from the Hugging Face hub ({type(error).__name__}: {reason}); "
+            "offline, give the path of a folder that holds the model"
+        ) from error
+    return load_folder(Path(folder))
+
+
+def push_to_hub(encoder: Encoder, repo_id: str, *, private: bool = False, token: str | None = None) -> str:
+    """Upload `encoder` with its card to the Hugging Face hub; returns the commit's address."""
+    from huggingface_hub import HfApi
+
+    api = HfApi(token=token)
+    with tempfile.TemporaryDirectory() as folder:
+        save_folder(encoder, Path(folder))
+        api.create_repo(repo_id, private=private, exist_ok=True)
+        commit = api.upload_folder(repo_id=repo_id, folder_path=folder, commit_message=f"Upload {encoder.name}")
+    return str(commit.commit_url)

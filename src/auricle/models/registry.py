@@ -1,0 +1,207 @@
+"""Every model by name: a plain dictionary of entries, and :func:`load`, which also takes folders, files and hub ids.
+
+Names are ``architecture`` (random weights, the control that every trained one has to beat) or ``architecture.tag``
+(trained weights).
+"""
+
+import difflib
+import fnmatch
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import torch
+
+from auricle.errors import AuricleError
+from auricle.models import checkpoint
+from auricle.models.byola import BYOLA2020, BYOLA2022, BYOLA2020Config
+from auricle.models.controls import LogMelStats, MFCCStats
+from auricle.models.encoder import Encoder
+
+HUB_PREFIX = "hf:"
+HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelEntry:
+    """A model that can be loaded by name.
+
+    Attributes
+    ----------
+    name
+        ``architecture`` or ``architecture.tag``.
+    build
+        Seed → encoder; trained weights ignore the seed.
+    parameters
+        Number of trainable parameters.
+    embedding_dim, sample_rate, frame_rate
+        As of :class:`auricle.models.encoder.Encoder`.
+    licence
+        SPDX identifier of the weights' licence.
+    source
+        Where the weights come from.
+    description
+        One line.
+    """
+
+    name: str
+    build: Callable[[int], Encoder]
+    parameters: int
+    embedding_dim: int
+    sample_rate: int
+    frame_rate: float
+    licence: str
+    source: str
+    description: str
+
+
+_entries: dict[str, ModelEntry] = {}
+
+
+def register(entry: ModelEntry) -> None:
+    """Make a model available by its name."""
+    if entry.name in _entries:
+        raise ValueError(f"a model named {entry.name} is registered already")
+    _entries[entry.name] = entry
+
+
+def list_models(pattern: str = "*") -> list[str]:
+    """Names of all models that match a shell pattern, for instance ``"byola-*"``."""
+    return fnmatch.filter(_entries, pattern)
+
+
+def entry(name: str) -> ModelEntry:
+    """The entry of a model; an :class:`AuricleError` that names the nearest one when there is none."""
+    if name in _entries:
+        return _entries[name]
+    near = difflib.get_close_matches(name, _entries, n=1)
+    base, _, tag = name.partition(".")
+    if tag and base in _entries:
+        hint = f"{base} has no trained weights called {tag!r} here"
+    elif near:
+        hint = f"did you mean {near[0]}?"
+    else:
+        hint = f"known models: {', '.join(_entries)}"
+    raise AuricleError(f"no model, folder or file is called {name!r}; {hint}")
+
+
+def load(source: str | Path, *, seed: int = 0) -> Encoder:
+    """A ready encoder, in evaluation mode on the CPU.
+
+    Parameters
+    ----------
+    source
+        A name of :func:`list_models`, a folder that ``save_pretrained`` or a pre-training run wrote, a
+        ``model.safetensors`` file, or the id of a Hugging Face hub repository (``owner/name`` or ``hf:owner/name``).
+    seed
+        Of random weights; the same seed gives the same weights.
+
+    Raises
+    ------
+    AuricleError
+        When nothing is found there, or what is found is damaged.
+
+    Examples
+    --------
+    >>> load("logmel-stats").embedding_dim
+    192
+    """
+    name = str(source)
+    if isinstance(source, str) and name in _entries:
+        return _entries[name].build(seed).eval()
+    path = Path(source)
+    if path.is_dir():
+        # A run's folder holds its model one level below.
+        inside = path / "model"
+        if not (path / checkpoint.CONFIG_FILE).exists() and (inside / checkpoint.CONFIG_FILE).is_file():
+            return checkpoint.load_folder(inside)
+        return checkpoint.load_folder(path)
+    if path.is_file():
+        if path.suffix in FOREIGN_SUFFIXES:
+            raise AuricleError(
+                f"statistics are not in {path}: run `auricle import {path} --out DIR` with --mean and --std, "
+                "or --stats-from MANIFEST_OR_FOLDER, and load DIR"
+            )
+        if path.name == checkpoint.CONFIG_FILE:
+            return checkpoint.load_folder(path.parent)
+        return checkpoint.load_file(path)
+    if name.startswith(HUB_PREFIX):
+        return checkpoint.load_from_hub(name.removeprefix(HUB_PREFIX))
+    if isinstance(source, str) and HUB_ID.fullmatch(name):
+        return checkpoint.load_from_hub(name)
+    if isinstance(source, Path) or "/" in name:
+        raise AuricleError(f"{name} does not exist: expected a folder that holds a model, or its model.safetensors")
+    return entry(name).build(seed)
+
+
+def _random(build: Callable[[], Encoder], name: str, seed: int) -> Encoder:
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(seed)
+        encoder = build()
+    encoder.name = name
+    return encoder.eval()
+
+
+def _register_random(
+    name: str,
+    build: Callable[[], Encoder],
+    *,
+    parameters: int,
+    embedding_dim: int,
+    frame_rate: float,
+    description: str,
+    source: str = "random weights",
+) -> None:
+    register(
+        ModelEntry(
+            name=name,
+            build=partial(_random, build, name),
+            parameters=parameters,
+            embedding_dim=embedding_dim,
+            sample_rate=16_000,
+            frame_rate=frame_rate,
+            licence="Apache-2.0",
+            source=source,
+            description=description,
+        )
+    )
+
+
+_register_random(
+    "byola-2022",
+    BYOLA2022,
+    parameters=6_333_376,
+    embedding_dim=3072,
+    frame_rate=25.0,
+    description="BYOL-A's encoder of 2022, untrained",
+)
+for _width, _parameters in ((512, 600_192), (1024, 1_649_792), (2048, 5_321_856)):
+    _register_random(
+        f"byola-2020-{_width}",
+        partial(BYOLA2020, BYOLA2020Config(mlp_hidden=_width)),
+        parameters=_parameters,
+        embedding_dim=_width,
+        frame_rate=12.5,
+        description=f"BYOL-A's encoder of 2020, {_width} wide, untrained",
+    )
+_register_random(
+    "logmel-stats",
+    LogMelStats,
+    parameters=0,
+    embedding_dim=192,
+    frame_rate=100.0,
+    source="no weights",
+    description="control: mean, deviation and maximum over time of 64 mel bands",
+)
+_register_random(
+    "mfcc-stats",
+    MFCCStats,
+    parameters=0,
+    embedding_dim=60,
+    frame_rate=100.0,
+    source="no weights",
+    description="control: mean, deviation and maximum over time of 20 cepstral coefficients",
+)
