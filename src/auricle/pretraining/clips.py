@@ -1,0 +1,341 @@
+"""From folders and manifests to training crops: which clips there are, and the waveform of any global sample index.
+
+Long recordings are cut into clips; every global sample index names one clip and one crop of it, by draws that depend on
+(seed, index) alone. Crops are read from the files, or from one decoded copy on disk that all processes map into memory
+(decoding a compressed crop costs as much as training on it).
+"""
+
+import csv
+import itertools
+import json
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from auricle import audio, randomness
+from auricle.errors import AuricleError
+from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.manifest import Manifest
+
+_BYTES_PER_SAMPLE = 4
+_INDEX = "files.json"
+_SAMPLES = "samples.f32"
+_NEIGHBOURS = 8  # clips in a row that may turn out to be unreadable in mid-training
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of a file, in seconds; `end` is None for the rest of the file."""
+
+    path: Path
+    start: float = 0.0
+    end: float | None = None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that cannot be used, and why."""
+
+    path: Path
+    reason: str
+
+
+class ClipReader(Protocol):
+    """Where the samples of clips come from."""
+
+    def read(self, clip: int, first: int, samples: int) -> NDArray[np.float32]:
+        """At most `samples` samples of a clip from its sample `first` on."""
+        ...
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Clips of at most `clip_seconds`, in a fixed order.
+
+    Attributes
+    ----------
+    stretches
+        The usable files (or stretches of them), sorted.
+    stretch, first, samples
+        ``(clips,)`` int64: which stretch a clip belongs to, where in it the clip starts, how long it is, in samples.
+    sample_rate
+        Hz that samples are counted at.
+    rejected
+        What cannot be used.
+    """
+
+    stretches: list[Stretch]
+    stretch: NDArray[np.int64]
+    first: NDArray[np.int64]
+    samples: NDArray[np.int64]
+    sample_rate: int
+    rejected: list[Rejected]
+
+    def __len__(self) -> int:
+        return len(self.stretch)
+
+    @property
+    def hours(self) -> float:
+        """Hours of audio in all clips."""
+        return float(self.samples.sum()) / self.sample_rate / 3600
+
+    def read(self, clip: int, first: int, samples: int) -> NDArray[np.float32]:
+        """Decode a part of a clip from its file."""
+        stretch = self.stretches[self.stretch[clip]]
+        offset = stretch.start + (int(self.first[clip]) + first) / self.sample_rate
+        return audio.read(
+            stretch.path, sample_rate=self.sample_rate, offset=offset, duration=samples / self.sample_rate
+        )[:samples]
+
+
+def find_stretches(sources: list[str]) -> list[Stretch]:
+    """Every file below the folders, and every row of the manifests, that `sources` name."""
+    if not sources:
+        raise AuricleError("nothing to train on: give data=FOLDER or data=MANIFEST")
+    found: list[Stretch] = []
+    for source in sources:
+        path = Path(source)
+        manifest = Manifest.from_folder(path) if path.is_dir() else Manifest.read(path)
+        starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
+        ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
+        found += [
+            Stretch(file, float(start or 0.0), None if end is None else float(end))
+            for file, start, end in zip(manifest.files, starts, ends, strict=True)
+        ]
+    return sorted(set(found), key=lambda stretch: (str(stretch.path), stretch.start))
+
+
+def measure(
+    stretches: list[Stretch], *, sample_rate: int, workers: int
+) -> tuple[list[Stretch], list[int], list[Rejected]]:
+    """Read every file's header: the usable stretches, their lengths in samples, and what cannot be used."""
+
+    def length(stretch: Stretch) -> int | Rejected:
+        try:
+            seconds = audio.info(stretch.path).seconds
+        except audio.AudioError as error:
+            return Rejected(stretch.path, error.reason)
+        end = seconds if stretch.end is None else min(stretch.end, seconds)
+        samples = round((end - stretch.start) * sample_rate)
+        return samples if samples > 0 else Rejected(stretch.path, f"nothing between {stretch.start} s and {end} s")
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        lengths = list(pool.map(length, stretches))
+    usable = [(stretch, n) for stretch, n in zip(stretches, lengths, strict=True) if isinstance(n, int)]
+    rejected = [n for n in lengths if isinstance(n, Rejected)]
+    return [stretch for stretch, _ in usable], [n for _, n in usable], rejected
+
+
+def cut(
+    stretches: list[Stretch],
+    lengths: list[int],
+    rejected: list[Rejected],
+    *,
+    sample_rate: int,
+    clip_seconds: float,
+    crop_seconds: float,
+) -> Clips:
+    """Cut stretches into clips of `clip_seconds`; a rest shorter than a crop is left out, unless it is all there is."""
+    clip, crop = round(clip_seconds * sample_rate), round(crop_seconds * sample_rate)
+    rows: list[tuple[int, int, int]] = []
+    for number, length in enumerate(lengths):
+        for first in range(0, length, clip):
+            samples = min(clip, length - first)
+            if samples >= crop or first == 0:
+                rows.append((number, first, samples))
+    if not rows:
+        why = f"{rejected[0].path}: {rejected[0].reason}" if rejected else "none was found"
+        raise AuricleError(f"no usable audio: all {len(rejected)} files were rejected, the first is {why}")
+    table = np.array(rows, dtype=np.int64)
+    return Clips(stretches, table[:, 0], table[:, 1], table[:, 2], sample_rate, rejected)
+
+
+def write_rejected(rejected: list[Rejected], path: Path) -> None:
+    """Write the table of files that cannot be used: path, reason."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "reason"])
+        writer.writerows([str(entry.path), entry.reason] for entry in rejected)
+
+
+class DecodedClips:
+    """Clips whose samples lie decoded in one file that is mapped into memory."""
+
+    def __init__(self, clips: Clips, offsets: NDArray[np.int64], path: Path) -> None:
+        self.clips = clips
+        self._offsets = offsets
+        self._samples = np.memmap(path, dtype=np.float32, mode="r")
+
+    def read(self, clip: int, first: int, samples: int) -> NDArray[np.float32]:
+        """At most `samples` samples of a clip from its sample `first` on."""
+        start = int(self._offsets[self.clips.stretch[clip]] + self.clips.first[clip] + first)
+        available = int(self.clips.samples[clip]) - first
+        return np.asarray(self._samples[start : start + max(0, min(samples, available))])
+
+
+def decode(
+    stretches: list[Stretch], lengths: list[int], *, sample_rate: int, folder: Path, workers: int
+) -> Iterator[float]:
+    """Decode all stretches into `folder`; yields the share done. What is already complete there is kept."""
+    if (folder / _INDEX).exists():
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
+    with disk_full_is_an_error(folder):
+        samples = np.memmap(folder / _SAMPLES, dtype=np.float32, mode="w+", shape=(int(offsets[-1]),))
+
+    def fill(number: int) -> dict[str, object]:
+        stretch = stretches[number]
+        at, end = int(offsets[number]), int(offsets[number + 1])
+        duration = None if stretch.end is None else stretch.end - stretch.start
+        entry: dict[str, object] = {"path": str(stretch.path), "start": stretch.start, "end": stretch.end}
+        try:
+            for block in audio.stream(stretch.path, sample_rate=sample_rate, offset=stretch.start, duration=duration):
+                kept = block[: end - at]
+                samples[at : at + len(kept)] = kept
+                at += len(kept)
+        except audio.AudioError as error:
+            return entry | {"offset": int(offsets[number]), "samples": 0, "reason": error.reason}
+        return entry | {"offset": int(offsets[number]), "samples": at - int(offsets[number])}
+
+    with ThreadPoolExecutor(max(workers, 1)) as pool:
+        entries = []
+        for number, entry in enumerate(pool.map(fill, range(len(stretches)))):
+            entries.append(entry)
+            yield float(offsets[number + 1]) / float(offsets[-1])
+    samples.flush()
+    with atomic_write(folder / _INDEX) as temporary:
+        temporary.write_text(json.dumps(entries))
+
+
+def decoded_size(lengths: list[int]) -> int:
+    """Bytes that :func:`decode` writes."""
+    return sum(lengths) * _BYTES_PER_SAMPLE
+
+
+def open_decoded(
+    folder: Path, rejected: list[Rejected], *, sample_rate: int, clip_seconds: float, crop_seconds: float
+) -> DecodedClips:
+    """The clips that :func:`decode` wrote, with the lengths that decoding really gave."""
+    entries = json.loads((folder / _INDEX).read_text())
+    good = [entry for entry in entries if entry["samples"] > 0]
+    bad = [
+        Rejected(Path(entry["path"]), entry.get("reason", "no audio in it"))
+        for entry in entries
+        if not entry["samples"]
+    ]
+    clips = cut(
+        [Stretch(Path(entry["path"]), entry["start"], entry["end"]) for entry in good],
+        [entry["samples"] for entry in good],
+        rejected + bad,
+        sample_rate=sample_rate,
+        clip_seconds=clip_seconds,
+        crop_seconds=crop_seconds,
+    )
+    return DecodedClips(clips, np.array([entry["offset"] for entry in good], dtype=np.int64), folder / _SAMPLES)
+
+
+class Crops:
+    """The crop of every global sample index.
+
+    Parameters
+    ----------
+    clips
+        What there is.
+    reader
+        Where samples come from: the clips themselves (decode at every crop) or :class:`DecodedClips`.
+    crop_samples
+        Samples of a crop.
+    sampling
+        ``clip``: an epoch is one crop of every clip; ``duration``: as many crops as fit into each.
+    padding
+        Where a shorter clip lies in its zeros.
+    seed
+        The run's seed.
+    """
+
+    def __init__(
+        self,
+        clips: Clips,
+        reader: ClipReader,
+        *,
+        crop_samples: int,
+        sampling: Literal["clip", "duration"],
+        padding: Literal["tail", "centre"],
+        seed: int,
+    ) -> None:
+        self.clips, self.reader = clips, reader
+        self.crop_samples, self.padding, self.seed = crop_samples, padding, seed
+        per_clip = np.ones(len(clips), dtype=np.int64)
+        if sampling == "duration":
+            per_clip = np.maximum(1, clips.samples // crop_samples)
+        self._slots = np.cumsum(per_clip)
+        self._orders: dict[int, NDArray[np.int64]] = {}
+        self.failed: dict[Path, str] = {}
+
+    def __len__(self) -> int:
+        """Crops of one epoch."""
+        return int(self._slots[-1])
+
+    @property
+    def padding_share(self) -> float:
+        """Share of all crops' samples that is padding."""
+        per_clip = np.diff(self._slots, prepend=0)
+        missing = np.maximum(0, self.crop_samples - self.clips.samples)
+        return float((per_clip * missing).sum() / (len(self) * self.crop_samples))
+
+    def _clip_of(self, index: int) -> int:
+        epoch, position = divmod(index, len(self))
+        order = self._orders.get(epoch)
+        if order is None:
+            order = randomness.permutation(self.seed, "order", epoch, len(self)).numpy()
+            self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
+        return int(np.searchsorted(self._slots, order[position], side="right"))
+
+    def read(self, first: int, count: int, *, purpose: str = "crop") -> Tensor:
+        """Crops ``(count, crop_samples)`` of the global sample indices from `first` on."""
+        out = torch.zeros(count, self.crop_samples)
+        index = torch.arange(first, first + count)
+        draws = randomness.uniform(randomness.keys(self.seed, purpose, index), 1)[:, 0].tolist()
+        for row in range(count):
+            samples = self._read_one(self._clip_of(first + row), draws[row])
+            at = (self.crop_samples - len(samples)) // 2 if self.padding == "centre" else 0
+            out[row, at : at + len(samples)] = torch.from_numpy(samples)
+        return out
+
+    def _read_one(self, clip: int, draw: float) -> NDArray[np.float32]:
+        for step in range(_NEIGHBOURS):  # a file that turns out to be broken is replaced by its neighbour
+            candidate = (clip + step) % len(self.clips)
+            room = max(0, int(self.clips.samples[candidate]) - self.crop_samples)
+            try:
+                return self.reader.read(candidate, int(draw * (room + 1)), self.crop_samples)
+            except audio.AudioError as error:
+                self.failed[error.path] = error.reason
+                last = error
+        raise AuricleError(f"{_NEIGHBOURS} clips in a row cannot be read; the last is {last.path}: {last.reason}")
+
+    def batches(self, first: int, batch: int, steps: int, *, rows: slice, workers: int) -> Iterator[Tensor]:
+        """Crops of `steps` successive batches, read ahead in threads; of each batch only `rows`."""
+        start, stop, _ = rows.indices(batch)
+        parts = max(1, min(workers, stop - start))
+        bounds = [start + (stop - start) * part // parts for part in range(parts + 1)]
+        with ThreadPoolExecutor(parts) as pool:
+
+            def submit(step: int) -> list[Future[Tensor]]:
+                at = first + step * batch
+                self._clip_of(at + start)  # the epoch's order is made once, not by every thread
+                return [pool.submit(self.read, at + low, high - low) for low, high in itertools.pairwise(bounds)]
+
+            ahead = [submit(step) for step in range(min(2, steps))]
+            for step in range(steps):
+                parts_of_batch = ahead.pop(0)
+                if step + 2 < steps:
+                    ahead.append(submit(step + 2))
+                yield torch.cat([future.result() for future in parts_of_batch])

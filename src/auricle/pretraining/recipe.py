@@ -1,0 +1,189 @@
+"""A pre-training recipe: every number of a run, typed, checked, and stored resolved beside the weights.
+
+A recipe is a YAML file; built-in ones (`byola-2022`, `byola-2020`, `byola-2022-small`) ship with the package and hold
+the papers' values. ``key=value`` overrides go on top, nested keys with dots (``views.mixup=0.4``). A key that a recipe
+does not have is an error that names the nearest one.
+"""
+
+import difflib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pydantic
+import yaml
+
+from auricle.errors import AuricleError
+
+
+class RecipeError(AuricleError):
+    """A recipe that cannot be used: unknown, with an unknown key, or with a value out of range."""
+
+
+class _Part(pydantic.BaseModel):
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
+Positive = Annotated[int, pydantic.Field(ge=1)]
+
+
+class Views(_Part):
+    """How two views are made of one crop; 0 or false turns a block off."""
+
+    mixup: Share = 0.2  # upper end of the mixing ratio with the memory
+    memory: Annotated[int, pydantic.Field(ge=0)] = 2048  # crops that the mixup memory holds
+    noise: Share = 0.0  # upper end of the mixing ratio with Gaussian noise (the papers' ablation)
+    crop: bool = True  # random resize crop
+    virtual_crop: tuple[float, float] = (1.0, 1.5)  # canvas relative to the crop, (frequency, time)
+    frequency_scale: tuple[float, float] = (0.6, 1.5)  # range of a view's height relative to the crop's
+    time_scale: tuple[float, float] = (0.6, 1.5)  # range of a view's width relative to the crop's
+    fader: Annotated[float, pydantic.Field(ge=0)] = 1.0  # gain of the random linear fader, in natural-log units
+    post_norm: bool = True  # standardise the views of the global batch
+
+
+class Recipe(_Part):
+    """Every number of one pre-training run.
+
+    Sources: BYOL-A (Niizumi et al. 2021, 2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`,
+    `clip_seconds`) are ours and default to what the papers do, where they do something.
+    """
+
+    name: str
+    data: list[str] = []
+    init: str | None = None  # existing weights to go on from: a model's name, folder or file
+    encoder: dict[str, Any]  # `architecture` and the fields of that architecture's configuration
+    views: Views = Views()
+
+    steps: Positive | None = None
+    epochs: Positive | None = None
+    batch_size: Annotated[int, pydantic.Field(ge=2)] = 256  # crops of one optimiser step, over all processes
+    accumulate: Positive = 1  # forward passes of one optimiser step; normalisation sees batch_size / accumulate
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-4
+    schedule: Literal["constant", "cosine"] = "constant"
+    warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
+    weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    ema: Share = 0.99  # target = ema * target + (1 - ema) * online, after each optimiser step
+    projection_hidden: Positive = 4096
+    projection_dim: Positive = 256
+
+    crop_seconds: Annotated[float, pydantic.Field(gt=0)] = 0.95
+    clip_seconds: Annotated[float, pydantic.Field(gt=0)] = 10.0  # long recordings are cut into clips of this length
+    sampling: Literal["clip", "duration"] = "clip"  # one crop per clip and epoch, or crops in proportion to length
+    padding: Literal["tail", "centre"] = "tail"  # where a clip shorter than a crop lies in its zeros
+    statistics_crops: Positive = 10_000
+    cache_gib: Annotated[float, pydantic.Field(ge=0)] = 8.0  # decode once to disk up to this size, else at every crop
+
+    seed: int = 42
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    device: str = "auto"
+    workers: Annotated[int, pydantic.Field(ge=0)] = 2
+    checkpoint_every: Positive = 1000
+    keep_checkpoints: Positive = 2
+    log_every: Positive = 10
+
+    @pydantic.model_validator(mode="after")
+    def _consistent(self) -> "Recipe":
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("give either steps or epochs, not both and not neither")
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulate {self.accumulate}")
+        if "architecture" not in self.encoder:
+            raise ValueError("encoder.architecture is missing")
+        return self
+
+    def write(self, path: Path) -> None:
+        """Write the resolved recipe as YAML."""
+        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+
+
+def list_recipes() -> list[str]:
+    """Names of the built-in recipes."""
+    folder = resources.files("auricle.pretraining") / "recipes"
+    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+
+
+def load_recipe(source: str | Path, overrides: list[str] | None = None) -> Recipe:
+    """Read a recipe by name or from a YAML file and put ``key=value`` overrides on top.
+
+    Parameters
+    ----------
+    source
+        A built-in name (see :func:`list_recipes`) or the path of a YAML file.
+    overrides
+        For instance ``["data=/field", "steps=2000", "encoder.channels=32"]``; values are read as YAML.
+
+    Raises
+    ------
+    RecipeError
+        For an unknown recipe, an unknown key (naming the nearest one) or a value out of range.
+    """
+    text = _recipe_text(source)
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"{source} is not valid YAML: {error}") from None
+    if not isinstance(values, dict):
+        raise RecipeError(f"{source} is not a recipe: expected keys and values, found {type(values).__name__}")
+    name = str(values.get("name", source))
+    for override in overrides or []:
+        key, separator, value = override.partition("=")
+        if not separator:
+            raise RecipeError(f"expected key=value, got {override!r}")
+        _set(values, key, yaml.safe_load(value) if value else None, name)
+    if isinstance(values.get("data"), str):
+        values["data"] = [values["data"]]
+    return build_recipe(values)
+
+
+def build_recipe(values: dict[str, Any]) -> Recipe:
+    """Make a :class:`Recipe` of plain values; an error names the key, the value and what was expected."""
+    try:
+        return Recipe(**values)
+    except pydantic.ValidationError as error:
+        raise RecipeError(_explain(error, str(values.get("name", "recipe")))) from None
+
+
+def _recipe_text(source: str | Path) -> str:
+    path = Path(source)
+    if path.suffix in (".yaml", ".yml"):
+        if not path.is_file():
+            raise RecipeError(f"no recipe file {path}")
+        return path.read_text()
+    if str(source) not in list_recipes():
+        nearest = difflib.get_close_matches(str(source), list_recipes(), n=1)
+        hint = f"; did you mean {nearest[0]}?" if nearest else f"; there are {', '.join(list_recipes())}"
+        raise RecipeError(f"no recipe {source}{hint}")
+    return (resources.files("auricle.pretraining") / "recipes" / f"{source}.yaml").read_text()
+
+
+def _set(values: dict[str, Any], dotted: str, value: Any, name: str) -> None:
+    *parents, key = dotted.split(".")
+    if key in ("steps", "epochs") and not parents:  # one replaces the other
+        values.pop("steps", None)
+        values.pop("epochs", None)
+    for parent in parents:
+        values = values.setdefault(parent, {})
+        if not isinstance(values, dict):
+            raise RecipeError(f"{name} has no key `{dotted}`: `{parent}` is a single value")
+    values[key] = value
+
+
+def _known_keys(location: tuple[int | str, ...]) -> list[str]:
+    part: type[_Part] = Views if location and location[0] == "views" else Recipe
+    return list(part.model_fields)
+
+
+def _explain(error: pydantic.ValidationError, name: str) -> str:
+    first = error.errors()[0]
+    location = first["loc"]
+    key = ".".join(str(step) for step in location)
+    if first["type"] == "extra_forbidden":
+        nearest = difflib.get_close_matches(str(location[-1]), _known_keys(location[:-1]), n=1)
+        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
+        return f"{name} has no key `{key}`{hint}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return f"{name}: {message}"
+    message = message[0].lower() + message[1:]
+    return f"{name}: `{key}` is {first['input']!r}: {message}"

@@ -1,0 +1,453 @@
+"""One pre-training run, from clips to an encoder: the loop that a person reads.
+
+::
+
+    auricle pretrain byola-2022 data=/field --out runs/forest
+    torchrun --nproc-per-node 2 -m auricle pretrain byola-2022 data=/field --out runs/forest
+    auricle pretrain --resume runs/forest
+
+The run's folder holds `recipe.yaml` (everything resolved), `metrics.jsonl`, `rejected.csv`, `checkpoints/` (the
+training state) and `model/` (the online encoder, loadable at any time). A run that is killed at any moment and resumed
+gives the same weights as one that was not, bit for bit on a CPU with the same threads and versions.
+"""
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from auricle.errors import AuricleError
+from auricle.files import FolderLock
+from auricle.models import registry
+from auricle.models.architectures import ARCHITECTURES
+from auricle.models.byola import BYOLA
+from auricle.models.encoder import ModelCard
+from auricle.models.statistics import normalisation_statistics
+from auricle.pretraining import clips as clips_module
+from auricle.pretraining.byol import BYOL, effective_rank, spread
+from auricle.pretraining.clips import Crops
+from auricle.pretraining.global_norm import sum_over_processes, use_global_batch_norm
+from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
+from auricle.pretraining.views import MixupMemory, make_view, standardise
+from auricle.training import (
+    MetricsFile,
+    TrainingState,
+    environment,
+    environment_differences,
+    keep_freed_memory,
+    learning_rate_at,
+    list_states,
+    load_state,
+    make_accelerator,
+    optimizer_tensors,
+    restore_optimizer,
+    save_state,
+)
+
+COLLAPSED_SPREAD = 0.2  # of 1/√dim, the spread of evenly distributed projections
+COLLAPSED_RANK = 2.0
+COLLAPSE_AFTER = 50  # steps; the first ones say nothing
+_GIB = 1 << 30
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run is about to do."""
+
+    files: int
+    rejected: int
+    hours: float
+    clips: int
+    crops_per_epoch: int
+    padding_share: float
+    mean: float
+    std: float
+    steps: int
+    batch_size: int
+    first_step: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """Where a run stands; `rank` is at most `rank_limit`."""
+
+    step: int
+    steps: int
+    epoch: float
+    loss: float
+    spread: float
+    rank: float
+    rank_limit: int
+    learning_rate: float
+    clips_per_second: float
+
+
+@dataclass(frozen=True)
+class Decoding:
+    """Share of the audio that is decoded."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the user should know: a collapse, a changed environment."""
+
+    text: str
+
+
+Report = Callable[[Plan | Step | Decoding | Note], None]
+
+
+def _say_nothing(event: Plan | Step | Decoding | Note) -> None:
+    """The default report."""
+
+
+@dataclass
+class _Run:
+    """What a checkpoint holds, and what the loop works on."""
+
+    recipe: Recipe
+    folder: Path
+    accelerator: Accelerator
+    encoder: BYOLA
+    byol: BYOL
+    optimizer: torch.optim.Optimizer
+    memory: MixupMemory
+    step: int = 0
+
+    def save(self) -> None:
+        """Write the training state and the model; the main process only."""
+        tensors = {f"byol.{name}": value for name, value in self.byol.state_dict().items()}
+        tensors |= optimizer_tensors(self.optimizer)
+        tensors["memory.crops"] = self.memory.crops
+        statistics = {"mean": float(self.encoder.mean), "std": float(self.encoder.std)}
+        values = {"step": self.step, "written": self.memory.written, "environment": environment(), **statistics}
+        save_state(
+            self.folder / "checkpoints", self.step, TrainingState(tensors, values), keep=self.recipe.keep_checkpoints
+        )
+        self.encoder.save_pretrained(self.folder / "model")
+
+    def restore(self, state: TrainingState) -> None:
+        """Go back to a state."""
+        prefix = "byol."
+        network = {name.removeprefix(prefix): t for name, t in state.tensors.items() if name.startswith(prefix)}
+        self.byol.load_state_dict(network)
+        restore_optimizer(self.optimizer, state.tensors)
+        self.memory.crops.copy_(state.tensors["memory.crops"])
+        self.memory.written = state.values["written"]
+        self.encoder.set_statistics(mean=state.values["mean"], std=state.values["std"])
+        self.step = state.values["step"]
+
+
+def build_encoder(recipe: Recipe) -> BYOLA:
+    """The encoder that a recipe asks for: from existing weights (`init`) or random ones of its seed."""
+    if recipe.init is not None:
+        encoder = registry.load(recipe.init, seed=recipe.seed)
+    else:
+        values = dict(recipe.encoder)
+        name = str(values.pop("architecture"))
+        if name not in ARCHITECTURES:
+            raise RecipeError(f"{recipe.name}: no architecture {name!r}; there are {', '.join(ARCHITECTURES)}")
+        torch.manual_seed(recipe.seed)
+        encoder = ARCHITECTURES[name].from_config(values)
+    if not isinstance(encoder, BYOLA):
+        raise RecipeError(f"{recipe.name}: BYOL-A pre-trains byola-2022 and byola-2020, not {encoder.name}")
+    return encoder
+
+
+def pretrain(recipe: Recipe, folder: Path, *, report: Report = _say_nothing) -> Path:
+    """Start a run in `folder`; returns the folder of the trained model.
+
+    Raises
+    ------
+    AuricleError
+        When the folder already holds a run, no audio is usable, or the loss is no longer finite.
+    KeyboardInterrupt
+        After Ctrl-C or SIGTERM, when the state has been saved.
+    """
+    if (folder / "recipe.yaml").exists():
+        raise AuricleError(
+            f"{folder} already holds a run; continue it with: auricle pretrain --resume {folder}, "
+            "or choose another folder"
+        )
+    return _train(recipe, folder, report)
+
+
+def resume(folder: Path, *, report: Report = _say_nothing) -> Path:
+    """Go on with the run in `folder` from its last checkpoint; returns the folder of the trained model."""
+    if not (folder / "recipe.yaml").exists():
+        raise AuricleError(f"{folder} holds no run to resume: it has no recipe.yaml")
+    return _train(load_recipe(folder / "recipe.yaml"), folder, report)
+
+
+def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
+    keep_freed_memory()
+    accelerator = make_accelerator(device=recipe.device, precision=recipe.precision, accumulate=recipe.accumulate)
+    main = accelerator.is_main_process
+    if not main:
+        report = _say_nothing
+    rows_per_pass, rest = divmod(recipe.batch_size, recipe.accumulate * accelerator.num_processes)
+    if rest or rows_per_pass < 1:
+        raise RecipeError(
+            f"{recipe.name}: batch_size {recipe.batch_size} cannot be divided among "
+            f"{accelerator.num_processes} processes × accumulate {recipe.accumulate}"
+        )
+    with ExitStack() as stack:
+        if main:
+            stack.enter_context(FolderLock(folder))
+            recipe.write(folder / "recipe.yaml")
+        encoder = build_encoder(recipe)
+        states = list_states(folder / "checkpoints")
+        accelerator.wait_for_everyone()  # nobody may write a state before all have looked
+        crops = _open_crops(recipe, encoder, folder, accelerator, report)
+        steps = recipe.steps or math.ceil((recipe.epochs or 0) * len(crops) / recipe.batch_size)
+        run = _prepare(recipe, encoder, folder, accelerator)
+        if states:
+            state = load_state(states[-1])
+            run.restore(state)
+            for difference in environment_differences(state.values["environment"]):
+                report(Note(f"not bit for bit the run that was interrupted: {difference}"))
+        else:
+            mean, std = _statistics(recipe, encoder, crops)
+            encoder.set_statistics(mean=mean, std=std)
+        encoder.card = _card(recipe, crops)
+        metrics = MetricsFile(folder / "metrics.jsonl")
+        if main:
+            metrics.cut_back(run.step)
+            if not states:
+                run.save()
+        report(_plan(recipe, encoder, crops, steps, run.step))
+        _loop(run, crops, steps, metrics, report)
+        if main:
+            for file in (folder / "audio").glob("*"):
+                file.unlink()
+    return folder / "model"
+
+
+def _open_crops(recipe: Recipe, encoder: BYOLA, folder: Path, accelerator: Accelerator, report: Report) -> Crops:
+    """Find, measure and, when it fits, decode the recipe's audio."""
+    rate = encoder.sample_rate
+    cutting: dict[str, Any] = {
+        "sample_rate": rate,
+        "clip_seconds": recipe.clip_seconds,
+        "crop_seconds": recipe.crop_seconds,
+    }
+    stretches, lengths, rejected = clips_module.measure(
+        clips_module.find_stretches(recipe.data), sample_rate=rate, workers=recipe.workers
+    )
+    reader: clips_module.ClipReader
+    if stretches and clips_module.decoded_size(lengths) <= recipe.cache_gib * _GIB:
+        cache = folder / "audio"
+        if accelerator.is_main_process:
+            for share in clips_module.decode(
+                stretches, lengths, sample_rate=rate, folder=cache, workers=recipe.workers
+            ):
+                report(Decoding(share))
+        accelerator.wait_for_everyone()
+        reader = clips_module.open_decoded(cache, rejected, **cutting)
+        clips = reader.clips
+    else:
+        reader = clips = clips_module.cut(stretches, lengths, rejected, **cutting)
+    if accelerator.is_main_process:
+        clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
+    return Crops(
+        clips,
+        reader,
+        crop_samples=round(recipe.crop_seconds * rate),
+        sampling=recipe.sampling,
+        padding=recipe.padding,
+        seed=recipe.seed,
+    )
+
+
+def _statistics(recipe: Recipe, encoder: BYOLA, crops: Crops) -> tuple[float, float]:
+    """Mean and standard deviation of the log-mel of the crops that training sees."""
+    count = min(recipe.statistics_crops, len(crops))
+    waveforms = (
+        crops.read(first, min(recipe.batch_size, count - first)) for first in range(0, count, recipe.batch_size)
+    )
+    with torch.no_grad():
+        return normalisation_statistics(encoder.log_mel(w.to(encoder.mean.device))[0] for w in waveforms)
+
+
+def _prepare(recipe: Recipe, encoder: BYOLA, folder: Path, accelerator: Accelerator) -> _Run:
+    """Networks, optimiser and memory on their device."""
+    torch.manual_seed(recipe.seed)
+    byol = BYOL(encoder.trunk, hidden=recipe.projection_hidden, dim=recipe.projection_dim, seed=recipe.seed)
+    if accelerator.num_processes > 1:
+        use_global_batch_norm(byol)
+    encoder.to(accelerator.device)
+    byol.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained = [parameter for parameter in byol.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.Adam(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    crop_frames = encoder.config.mel.frames_of(round(recipe.crop_seconds * encoder.sample_rate))
+    entries = recipe.views.memory if recipe.views.mixup > 0 else 0
+    memory = MixupMemory.empty(entries, encoder.config.mel.n_mels, crop_frames, device=accelerator.device)
+    return _Run(recipe, folder, accelerator, encoder, byol, optimizer, memory)
+
+
+def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Report) -> None:
+    """Train from the run's step to `steps`."""
+    recipe, accelerator = run.recipe, run.accelerator
+    network, optimizer = accelerator.prepare(run.byol, run.optimizer)
+    network.train()
+    batch = recipe.batch_size // recipe.accumulate
+    per_process = batch // accelerator.num_processes
+    rows = slice(accelerator.process_index * per_process, (accelerator.process_index + 1) * per_process)
+    batches = crops.batches(
+        run.step * recipe.batch_size,
+        batch,
+        (steps - run.step) * recipe.accumulate,
+        rows=rows,
+        workers=recipe.workers,
+    )
+    total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
+    collapsed = False
+    with _stop_requests() as stop:
+        for passes, waveform in enumerate(batches, start=run.step * recipe.accumulate):
+            rate = learning_rate_at(
+                run.step, peak=recipe.learning_rate, warmup=recipe.warmup_steps, total=steps, schedule=recipe.schedule
+            )
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            with accelerator.accumulate(network):
+                index = torch.arange(passes * batch, (passes + 1) * batch, device=accelerator.device)
+                views = _views(run, waveform.to(accelerator.device), index, rows)
+                loss, projections = network(views[0], views[1], index[rows])
+                accelerator.backward(loss)
+                optimizer.step()
+                optimizer.zero_grad()
+            total += loss.detach() / recipe.accumulate
+            if not accelerator.sync_gradients:
+                continue
+            run.byol.update_target(recipe.ema)
+            run.step += 1
+            since += 1
+
+            interrupted = bool(sum_over_processes(torch.tensor(float(stop.is_set()))) > 0)
+            checkpoint = run.step % recipe.checkpoint_every == 0 or run.step == steps or interrupted
+            if checkpoint or run.step % recipe.log_every == 0:
+                state = _measure(run, steps, accelerator.gather(projections), total, since, rate, clock, len(crops))
+                _stop_if_not_finite(run, state.loss)
+                if accelerator.is_main_process:
+                    metrics.append(asdict(state))
+                report(state)
+                if not collapsed and _has_collapsed(state, recipe.projection_dim):
+                    collapsed = True
+                    report(Note(_collapse_note(state)))
+                total, since, clock = torch.zeros_like(total), 0, time.perf_counter()
+            if checkpoint:
+                if accelerator.is_main_process:
+                    run.save()
+                accelerator.wait_for_everyone()
+                clock = time.perf_counter()
+            if interrupted and run.step < steps:
+                raise KeyboardInterrupt(
+                    f"stopped at step {run.step:,}; continue with: auricle pretrain --resume {run.folder}"
+                )
+
+
+def _views(run: _Run, waveform: Tensor, index: Tensor, rows: slice) -> list[Tensor]:
+    """This process's rows of two views of the global batch: ``(rows, mels, frames)`` each, float32."""
+    recipe = run.recipe
+    with torch.no_grad():
+        log_mel, _ = run.encoder.normalised_log_mel(waveform)
+        everyone = run.accelerator.gather(log_mel)
+        views = [
+            make_view(everyone, run.memory, index, settings=recipe.views, seed=recipe.seed, view=number, rows=rows)
+            for number in range(2)
+        ]
+        return standardise(views, reduce=sum_over_processes) if recipe.views.post_norm else views
+
+
+def _measure(
+    run: _Run, steps: int, projections: Tensor, total: Tensor, since: int, rate: float, clock: float, epoch_crops: int
+) -> Step:
+    seen = since * run.recipe.batch_size
+    return Step(
+        step=run.step,
+        steps=steps,
+        epoch=run.step * run.recipe.batch_size / epoch_crops,
+        loss=float(sum_over_processes(total)) / since / run.accelerator.num_processes,
+        spread=spread(projections),
+        rank=effective_rank(projections),
+        rank_limit=min(projections.shape),
+        learning_rate=rate,
+        clips_per_second=seen / (time.perf_counter() - clock),
+    )
+
+
+def _stop_if_not_finite(run: _Run, loss: float) -> None:
+    if math.isfinite(loss):
+        return
+    states = list_states(run.folder / "checkpoints")
+    last = load_state(states[-1]).values["step"] if states else 0
+    raise AuricleError(
+        f"stopped at step {run.step}: loss is not finite; last good checkpoint {last}; "
+        f"lower learning_rate (now {run.recipe.learning_rate:g})"
+    )
+
+
+def _has_collapsed(state: Step, dim: int) -> bool:
+    flat = state.spread < COLLAPSED_SPREAD / math.sqrt(dim) or state.rank < COLLAPSED_RANK
+    return state.step >= COLLAPSE_AFTER and flat
+
+
+def _collapse_note(state: Step) -> str:
+    return (
+        f"the representation has collapsed at step {state.step} (spread {state.spread:.4f}, rank {state.rank:.1f} of "
+        f"{state.rank_limit}): every clip gives nearly the same projection; lower learning_rate, "
+        "raise ema or batch_size"
+    )
+
+
+def _plan(recipe: Recipe, encoder: BYOLA, crops: Crops, steps: int, first: int) -> Plan:
+    clips = crops.clips
+    return Plan(
+        files=len({stretch.path for stretch in clips.stretches}),
+        rejected=len(clips.rejected),
+        hours=clips.hours,
+        clips=len(clips),
+        crops_per_epoch=len(crops),
+        padding_share=crops.padding_share,
+        mean=float(encoder.mean),
+        std=float(encoder.std),
+        steps=steps,
+        batch_size=recipe.batch_size,
+        first_step=first,
+    )
+
+
+def _card(recipe: Recipe, crops: Crops) -> ModelCard:
+    sources = ", ".join(Path(source).name for source in recipe.data)
+    return ModelCard(
+        licence="that of the training data",
+        source=f"pre-trained by Auricle's recipe {recipe.name}",
+        data=f"{sources}: {len(crops.clips):,} clips, {crops.clips.hours:.2f} h",
+        recipe=recipe.model_dump(mode="json", exclude={"data", "init"}),
+    )
+
+
+@contextmanager
+def _stop_requests() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
