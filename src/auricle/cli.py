@@ -1,13 +1,12 @@
 """The command ``auricle``: one thin function per job, no logic.
 
-Every command turns its arguments into one library call, shows progress on stderr, prints its result on stdout or writes it
-where it was told, and exits with 0 (done), 1 (one clear sentence) or 2 (usage).
+Every command turns its arguments into one library call, shows progress on stderr, prints its result on stdout or
+writes it where it was told, and exits with 0 (done), 1 (one clear sentence) or 2 (usage).
 """
 
-import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -34,11 +33,44 @@ def _version(value: bool) -> None:
 def _options(
     context: typer.Context,
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 (its callback acts)
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
     context.obj = {"debug": debug}
+
+
+@app.command()
+def pretrain(
+    recipe: Annotated[
+        str | None, typer.Argument(help="A built-in recipe (byola-2022, byola-2020, …) or a YAML file.")
+    ] = None,
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, for instance data=/field steps=2000 views.mixup=0.4")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
+    resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+) -> None:
+    """Pre-train an encoder on unlabelled sound.
+
+    `auricle pretrain byola-2022 data=/field --out runs/forest`
+
+    `auricle pretrain --resume runs/forest`
+    """
+    from auricle import progress
+    from auricle.pretraining import run
+    from auricle.pretraining.recipe import load_recipe
+
+    with progress.PretrainingBar() as bar:
+        if resume is not None:
+            if recipe is not None or out is not None:
+                raise typer.BadParameter("--resume takes everything from the run's own recipe.yaml")
+            model = run.resume(resume, report=bar)
+        elif recipe is None or out is None:
+            raise typer.BadParameter("give a recipe and --out FOLDER, or --resume FOLDER")
+        else:
+            model = run.pretrain(load_recipe(recipe, overrides), out, report=bar)
+    typer.echo(model)
 
 
 def main() -> None:
@@ -50,6 +82,6 @@ def main() -> None:
             raise
         typer.echo(f"auricle: {error}", err=True)
         raise SystemExit(1) from None
-    except KeyboardInterrupt:
-        typer.echo("auricle: interrupted; what was done is kept", err=True)
+    except KeyboardInterrupt as interruption:
+        typer.echo(f"auricle: {interruption or 'interrupted; what was done is kept'}", err=True)
         raise SystemExit(130) from None

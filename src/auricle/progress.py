@@ -1,0 +1,69 @@
+"""What a person sees on the terminal while a command works: bars and single lines on stderr, made of library events.
+
+Libraries report events and never print; this module, used by the command line alone, shows them.
+"""
+
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from auricle.pretraining.run import Decoding, Note, Plan, Step
+
+
+class PretrainingBar:
+    """Shows a pre-training run: what was found, what is planned, then one bar; call it with the run's events."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+        )
+        self._task: TaskID | None = None
+        self._stage: type | None = None
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: Plan | Step | Decoding | Note) -> None:
+        """Show an event."""
+        match event:
+            case Decoding():
+                self._bar(Decoding, "decoding", event.share, f"{event.share:.0%}")
+            case Plan():
+                self._plan(event)
+            case Step():
+                status = (
+                    f"step {event.step:,}/{event.steps:,}  loss {event.loss:.3f}  spread {event.spread:.4f}  "
+                    f"rank {event.rank:.0f}/{event.rank_limit}  {event.clips_per_second:.0f} clips/s"
+                )
+                self._bar(Step, "training", event.step / event.steps, status)
+            case Note():
+                self.console.print(f"[yellow]warning:[/] {event.text}")
+
+    def _plan(self, plan: Plan) -> None:
+        rejected = f" · {plan.rejected:,} unreadable (rejected.csv)" if plan.rejected else ""
+        self.console.print(f"{plan.files:,} files · {plan.hours:,.2f} h{rejected} · {plan.clips:,} clips")
+        if plan.padding_share > 0:
+            self.console.print(f"padding: {plan.padding_share:.1%} of what training sees (clips shorter than a crop)")
+        self.console.print(f"log-mel statistics: mean {plan.mean:.2f}, std {plan.std:.2f} (stored with the model)")
+        start = f", from step {plan.first_step:,}" if plan.first_step else ""
+        self.console.print(f"plan: {plan.steps:,} steps of {plan.batch_size}{start}")
+
+    def _bar(self, stage: type, description: str, share: float, status: str) -> None:
+        if self._task is None or self._stage is not stage:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task, self._stage = self._progress.add_task(description, total=1.0, status=""), stage
+        self._progress.update(self._task, completed=share, status=status)
