@@ -1,0 +1,199 @@
+"""Writing files so that a crash, a full disk or a second process leaves nothing half-written.
+
+Results and checkpoints are written beside their final place and moved there in one step; a run's folder belongs to one
+process at a time. Nothing here knows about sound.
+"""
+
+import contextlib
+import errno
+import hashlib
+import json
+import os
+import socket
+import sys
+import uuid
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from auricle.errors import AuricleError
+
+LOCK_NAME = ".auricle-lock"
+_DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+@contextlib.contextmanager
+def disk_full_is_an_error(path: Path | str) -> Iterator[None]:
+    """Turn the operating system's "no space left" into one sentence about `path`.
+
+    Raises
+    ------
+    AuricleError
+        When the disk, or the user's quota on it, is full.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK_FULL:
+            raise
+        raise AuricleError(f"disk full while writing {path}; free some space and run the same command again") from error
+
+
+@contextlib.contextmanager
+def atomic_write(path: Path | str) -> Iterator[Path]:
+    """Give a temporary path beside `path`; on success it becomes `path` in one step, on failure nothing changes.
+
+    The temporary name is hidden and keeps the suffix, so that writers that choose a format by suffix work. Missing
+    parent folders are created.
+
+    Examples
+    --------
+    >>> with atomic_write("scores.json") as temporary:  # doctest: +SKIP
+    ...     temporary.write_text("{}")
+
+    Raises
+    ------
+    AuricleError
+        When the disk is full, or when the folder cannot be written.
+    """
+    path = Path(path)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise AuricleError(f"cannot write {path}: {error.filename} is a file, not a folder") from error
+    if path.is_dir():
+        raise AuricleError(f"cannot write {path}: a folder of that name is in the way")
+    try:
+        with disk_full_is_an_error(path):
+            yield temporary
+            _flush_to_disk(temporary)
+            temporary.replace(path)
+            _flush_to_disk(path.parent)
+    except PermissionError as error:
+        raise AuricleError(f"cannot write {path}: permission denied") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _flush_to_disk(path: Path) -> None:
+    """Wait until `path` (a file, or a folder's list of names) would survive a power cut."""
+    if path.is_dir() and sys.platform == "win32":  # Windows does not open folders
+        return
+    handle = os.open(path, os.O_RDONLY if path.is_dir() else os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sha256_of_file(path: Path | str) -> str:
+    """SHA-256 of the file's bytes, 64 hexadecimal digits, read in blocks."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+class FolderLock:
+    """Keep a second process from writing to the same folder; a context manager.
+
+    The lock is a small file that names its owner: host, process number and the time at which that process started, so
+    that a lock whose owner has died is taken over, also when another program has been given the process number since.
+
+    Parameters
+    ----------
+    folder
+        The folder to own; it is created when missing.
+
+    Raises
+    ------
+    AuricleError
+        On entering, when another living process owns the folder.
+    """
+
+    def __init__(self, folder: Path | str) -> None:
+        self.folder = Path(folder)
+        self.path = self.folder / LOCK_NAME
+        self._owner: dict[str, str | int] | None = None
+
+    def __enter__(self) -> Self:
+        with disk_full_is_an_error(self.folder):
+            try:
+                self.folder.mkdir(parents=True, exist_ok=True)
+            except (FileExistsError, NotADirectoryError) as error:
+                raise AuricleError(f"{self.folder} is a file, not a folder; choose another output folder") from error
+            with _one_at_a_time(self.folder):
+                self._refuse_a_living_owner()
+                owner: dict[str, str | int] = {
+                    "host": socket.gethostname(),
+                    "process": os.getpid(),
+                    "process_started": _start_of_process(os.getpid()),
+                    "since": datetime.now().isoformat(timespec="seconds"),
+                }
+                self.path.write_text(json.dumps(owner))
+                self._owner = owner
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        # A forked child that leaves this block must not give away its parent's lock.
+        if self._owner is not None and self._owner["process"] == os.getpid():
+            self.path.unlink(missing_ok=True)
+            self._owner = None
+
+    def _refuse_a_living_owner(self) -> None:
+        try:
+            owner = json.loads(self.path.read_text())
+            host, process, started = owner["host"], int(owner["process"]), owner["process_started"]
+            since = datetime.fromisoformat(owner["since"])
+        except FileNotFoundError:
+            return
+        except (ValueError, KeyError, TypeError):  # cut off while it was being written: its owner is gone
+            return
+        when = f"{since:%H:%M}" if since.date() == datetime.now().date() else f"{since:%Y-%m-%d %H:%M}"
+        if host != socket.gethostname():
+            raise AuricleError(
+                f"{self.folder} is being written by process {process} on {host} since {when}; "
+                f"if that process is gone, delete {self.path}"
+            )
+        if _start_of_process(process) == started:
+            raise AuricleError(f"{self.folder} is being written by process {process} since {when}")
+
+
+@contextlib.contextmanager
+def _one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let two processes that want the same folder look at its lock one after the other, where the system can."""
+    if sys.platform == "win32":
+        yield
+        return
+    import fcntl
+
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems cannot
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _start_of_process(process: int) -> str:
+    """When `process` started, as the system counts; empty when it does not run, "unknown" when nobody can say."""
+    statistics = Path(f"/proc/{process}/stat")
+    if statistics.parent.parent.joinpath("self").exists():
+        try:
+            # The second field, the program's name in brackets, may itself hold spaces: count from its closing bracket.
+            return statistics.read_text().rpartition(")")[2].split()[19]
+        except OSError:
+            return ""
+    if sys.platform == "win32":
+        return "unknown"
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        pass
+    return "unknown"

@@ -1,0 +1,118 @@
+import errno
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from auricle.errors import AuricleError
+from auricle.files import LOCK_NAME, FolderLock, atomic_write, sha256_of_file
+
+
+def test_sha256_of_abc_is_the_published_one(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # FIPS 180-4, example B.1
+    assert sha256_of_file(tmp_path / "abc") == expected
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path):
+    path = tmp_path / "scores.csv"
+    path.write_text("old")
+    with pytest.raises(ZeroDivisionError), atomic_write(path) as temporary:
+        temporary.write_text("half of the n")
+        raise ZeroDivisionError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_write_replaces_the_file_and_makes_its_folder(tmp_path):
+    path = tmp_path / "a" / "b" / "scores.csv"
+    for text in ("first", "second"):
+        with atomic_write(path) as temporary:
+            assert temporary.suffix == ".csv"
+            assert not path.exists() or path.read_text() == "first"
+            temporary.write_text(text)
+    assert path.read_text() == "second"
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_file_written_has_the_rights_of_any_new_file(tmp_path):
+    (tmp_path / "plain").write_text("")
+    with atomic_write(tmp_path / "atomic") as temporary:
+        temporary.write_text("")
+    assert (tmp_path / "atomic").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    expected = pytest.raises(AuricleError, match=r"disk full while writing .*big\.bin; free some space")
+    with expected, atomic_write(tmp_path / "big.bin"):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="the system has no /dev/full")
+def test_a_really_full_device_is_one_sentence(tmp_path):
+    with pytest.raises(AuricleError, match="disk full"), atomic_write(tmp_path / "out"):
+        Path("/dev/full").write_bytes(b"x")
+
+
+def test_a_folder_in_the_way_is_said(tmp_path):
+    (tmp_path / "out.csv").mkdir()
+    with pytest.raises(AuricleError, match="a folder of that name"), atomic_write(tmp_path / "out.csv"):
+        pass
+    (tmp_path / "file").write_text("")
+    with pytest.raises(AuricleError, match="is a file, not a folder"), atomic_write(tmp_path / "file" / "out.csv"):
+        pass
+
+
+def test_a_second_process_is_refused_and_told_who_owns_the_folder(tmp_path):
+    program = "import sys; from auricle.files import FolderLock\nwith FolderLock(sys.argv[1]): pass"
+    with FolderLock(tmp_path / "run"):
+        second = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path / "run")], capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 1
+        assert f"is being written by process {os.getpid()} since " in second.stderr
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "run")], check=True)
+    assert not (tmp_path / "run" / LOCK_NAME).exists()
+
+
+def test_the_lock_of_a_process_that_was_killed_is_taken_over(tmp_path):
+    program = "import os, sys; from auricle.files import FolderLock\nFolderLock(sys.argv[1]).__enter__(); os._exit(9)"
+    killed = subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False)
+    assert killed.returncode == 9
+    assert (tmp_path / LOCK_NAME).exists()
+    with FolderLock(tmp_path):
+        assert json.loads((tmp_path / LOCK_NAME).read_text())["process"] == os.getpid()
+
+
+def test_the_lock_of_a_dead_process_whose_number_was_given_away_is_taken_over(tmp_path):
+    lock = FolderLock(tmp_path)
+    with lock:
+        written = json.loads(lock.path.read_text())
+    # This very process has the number, but the lock's owner was started at another time.
+    (tmp_path / LOCK_NAME).write_text(json.dumps(written | {"process_started": "1"}))
+    with FolderLock(tmp_path):
+        pass
+
+
+def test_a_lock_from_another_machine_is_believed(tmp_path):
+    with FolderLock(tmp_path) as lock:
+        written = json.loads(lock.path.read_text())
+    (tmp_path / LOCK_NAME).write_text(json.dumps(written | {"host": "elsewhere"}))
+    with pytest.raises(AuricleError, match=r"on elsewhere since .*; if that process is gone, delete"):
+        FolderLock(tmp_path).__enter__()
+
+
+def test_a_lock_cut_off_in_writing_is_taken_over(tmp_path):
+    (tmp_path / LOCK_NAME).write_text('{"host": "her')
+    with FolderLock(tmp_path):
+        pass
+
+
+def test_a_file_where_the_folder_should_be_is_said(tmp_path):
+    (tmp_path / "run").write_text("")
+    with pytest.raises(AuricleError, match="is a file, not a folder"):
+        FolderLock(tmp_path / "run").__enter__()
