@@ -6,6 +6,8 @@ file that was damaged, or strayed from another model, is refused instead of givi
 """
 
 import json
+import math
+import re
 import tempfile
 from dataclasses import asdict, fields
 from pathlib import Path
@@ -25,7 +27,7 @@ CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
 FORMAT = 1  # of config.json; raised when an older Auricle could not read a newer folder
-STATISTICS_TOLERANCE = 1e-6  # relative; config.json holds decimals of float32 numbers
+STATISTICS_TOLERANCE = 1e-6  # relative, for decimals of float32 numbers that a person shortened
 
 
 def save_folder(encoder: Encoder, folder: Path) -> Path:
@@ -78,54 +80,52 @@ def load_folder(folder: Path) -> Encoder:
     for name in (CONFIG_FILE, WEIGHTS_FILE):
         if not (folder / name).is_file():
             raise AuricleError(f"{folder} is not a saved model: {name} is missing")
-    try:
-        description = json.loads((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise AuricleError(f"{folder / CONFIG_FILE} is damaged: {error}") from error
-    return _load(folder / WEIGHTS_FILE, description)
+    return _load(folder / WEIGHTS_FILE, config=folder / CONFIG_FILE)
 
 
 def load_file(path: Path) -> Encoder:
     """The encoder in one model.safetensors, whose header says what config.json would."""
-    return _load(path, None)
+    return _load(path, config=None)
 
 
-def _load(weights: Path, description: Any) -> Encoder:
+def _load(weights: Path, *, config: Path | None) -> Encoder:
     try:
         with safe_open(weights, framework="pt") as opened:
             header = opened.metadata() or {}
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise AuricleError(f"{weights} is damaged or no safetensors file: {error}") from error
-    if description is None:
-        if "auricle" not in header:
-            raise AuricleError(f"{weights} was not written by Auricle: its header does not say which model it is")
-        description = json.loads(header["auricle"])
-    encoder = _built(description, weights.parent)
+    if config is None and "auricle" not in header:
+        raise AuricleError(f"{weights} was not written by Auricle: its header does not say which model it is")
+    place = config or weights
+    try:
+        description = json.loads(header["auricle"] if config is None else config.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise AuricleError(f"{place} is damaged: {error}") from error
+    encoder = _built(description, place)
     try:
         encoder.load_state_dict(tensors)
     except RuntimeError as error:
         reason = " ".join(str(error).split())
         raise AuricleError(f"{weights} does not hold the weights of a {encoder.architecture}: {reason}") from error
-    for name, value in description.get("normalisation", {}).items():
+    for name, value in description["normalisation"].items():
         held = encoder.statistics.get(name)
-        if held is None or abs(held - value) > STATISTICS_TOLERANCE * max(1.0, abs(value)):
+        if held is None or not math.isclose(held, value, rel_tol=STATISTICS_TOLERANCE):
             raise AuricleError(
-                f"{weights.parent / CONFIG_FILE} says {name} {value}, but {WEIGHTS_FILE} holds {held}: "
+                f"{place} says {name} {value}, but {WEIGHTS_FILE} holds {held}: "
                 "one of the two was changed; save the model again instead of editing it"
             )
     expected = header.get("weights_fingerprint")
     if expected is not None and encoder.weights_fingerprint != expected:
         raise AuricleError(
-            f"{weights} is damaged or belongs to another {CONFIG_FILE}: its fingerprint is "
-            f"{encoder.weights_fingerprint}, expected {expected}"
+            f"{weights} is damaged or belongs to another {CONFIG_FILE}: "
+            f"the model's fingerprint is {encoder.weights_fingerprint}, expected {expected}"
         )
     return encoder.eval()
 
 
-def _built(description: Any, folder: Path) -> Encoder:
-    """The encoder that a config.json describes, its weights still random."""
-    place = folder / CONFIG_FILE
+def _built(description: Any, place: Path) -> Encoder:
+    """The encoder that the config.json at `place` describes, its weights still random."""
     if not isinstance(description, dict) or not isinstance(description.get("config"), dict):
         raise AuricleError(f"{place} is not a model's configuration: it has no `architecture` and `config`")
     if description.get("format", FORMAT) > FORMAT:
@@ -144,7 +144,10 @@ def _built(description: Any, folder: Path) -> Encoder:
         known = {field.name for field in fields(ModelCard)}
         card = {key: value for key, value in description.get("card", {}).items() if key in known}
         encoder.card = ModelCard(**card)
-    except (TypeError, AttributeError) as error:
+        description["normalisation"] = {
+            name: float(value) for name, value in description.get("normalisation", {}).items()
+        }
+    except (TypeError, ValueError, AttributeError) as error:
         raise AuricleError(f"{place} is damaged: {error}") from error
     encoder.name = str(description.get("name", encoder.architecture))
     return encoder
@@ -168,7 +171,9 @@ def model_card(encoder: Encoder) -> str:
         "Training data": card.data,
         "Licence": card.licence,
     }
-    lines = ["---", "library_name: auricle", f"license: {json.dumps(card.licence)}", "tags:", "- audio", "---", ""]
+    # The hub knows SPDX identifiers in lower case; anything else is "other" there.
+    tag = card.licence.lower() if re.fullmatch(r"[\w.+-]+", card.licence) else "other"
+    lines = ["---", "library_name: auricle", f"license: {tag}", "tags:", "- audio", "---", ""]
     lines += [f"# {encoder.name}", ""]
     lines += ["```python", "import auricle", "", 'model = auricle.load("PATH_OF_THIS_FOLDER")']
     lines += [f'model.embed("dog.wav")  # ({encoder.embedding_dim},) float32', "```", ""]

@@ -21,7 +21,7 @@ from auricle.models.controls import LogMelStats, MFCCStats
 from auricle.models.encoder import Encoder
 
 HUB_PREFIX = "hf:"
-HUB_ID = re.compile(r"[\w.-]+/[\w.-]+")
+HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
 FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
 
@@ -77,12 +77,12 @@ def entry(name: str) -> ModelEntry:
     """The entry of a model; an :class:`AuricleError` that names the nearest one when there is none."""
     if name in _entries:
         return _entries[name]
-    near = difflib.get_close_matches(name, _entries, n=1)
+    near = [known for known in _entries if known.startswith(name)] or difflib.get_close_matches(name, _entries, n=1)
     base, _, tag = name.partition(".")
     if tag and base in _entries:
         hint = f"{base} has no trained weights called {tag!r} here"
     elif near:
-        hint = f"did you mean {near[0]}?"
+        hint = f"did you mean {' or '.join(near)}?"
     else:
         hint = f"known models: {', '.join(_entries)}"
     raise AuricleError(f"no model, folder or file is called {name!r}; {hint}")
@@ -131,7 +131,10 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     if name.startswith(HUB_PREFIX):
         return checkpoint.load_from_hub(name.removeprefix(HUB_PREFIX))
     if isinstance(source, str) and HUB_ID.fullmatch(name):
-        return checkpoint.load_from_hub(name)
+        try:
+            return checkpoint.load_from_hub(name)
+        except AuricleError as error:
+            raise AuricleError(f"{name} is no folder here, and as a hub id: {error}") from error
     if isinstance(source, Path) or "/" in name:
         raise AuricleError(f"{name} does not exist: expected a folder that holds a model, or its model.safetensors")
     return entry(name).build(seed)

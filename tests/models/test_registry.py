@@ -1,0 +1,74 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+import auricle
+from auricle.errors import AuricleError
+from auricle.models import registry
+from auricle.models.architectures import ARCHITECTURES
+
+
+def test_names_of_the_first_issue() -> None:
+    assert auricle.list_models() == [
+        "byola-2022",
+        "byola-2020-512",
+        "byola-2020-1024",
+        "byola-2020-2048",
+        "logmel-stats",
+        "mfcc-stats",
+    ]
+    assert auricle.list_models("byola-2020-*") == ["byola-2020-512", "byola-2020-1024", "byola-2020-2048"]
+    assert auricle.list_models("*wavlm*") == []
+
+
+def test_the_seed_decides_the_random_weights() -> None:
+    first, same, other = (auricle.load("byola-2020-512", seed=seed) for seed in (0, 0, 1))
+    assert all(torch.equal(a, b) for a, b in zip(first.parameters(), same.parameters(), strict=True))
+    assert not torch.equal(next(first.parameters()), next(other.parameters()))
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("byola-2020", "did you mean byola-2020-512 or byola-2020-1024 or byola-2020-2048?"),
+        ("logmel_stats", "did you mean logmel-stats?"),
+        ("byola-2022.base", "byola-2022 has no trained weights called 'base'"),
+        ("xyz", "known models: byola-2022, "),
+        ("./nowhere", "./nowhere does not exist"),
+        ("a/b/c", "a/b/c does not exist"),
+        (Path("byola-2022"), "byola-2022 does not exist"),
+    ],
+    ids=str,
+)
+def test_unknown_sources_are_one_helpful_sentence(
+    source: str | Path, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AuricleError) as caught:
+        auricle.load(source)
+    assert message in str(caught.value)
+
+
+def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
+    with pytest.raises(AuricleError, match=r"is not a saved model: config\.json is missing"):
+        auricle.load(tmp_path)
+
+
+@pytest.mark.parametrize("suffix", [".pth", ".pt", ".ckpt"])
+def test_published_weights_are_sent_to_import(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"weights{suffix}"
+    torch.save({}, path)
+    with pytest.raises(AuricleError, match=r"statistics are not in .*auricle import .*--mean.*--stats-from"):
+        auricle.load(path)
+
+
+def test_a_name_cannot_be_taken_twice() -> None:
+    with pytest.raises(ValueError, match="registered already"):
+        registry.register(registry.entry("byola-2022"))
+
+
+def test_every_architecture_is_built_from_its_own_defaults() -> None:
+    for name, family in ARCHITECTURES.items():
+        assert family.architecture == name
+        assert family.from_config(family.config_class().to_dict()).config == family.config_class()
