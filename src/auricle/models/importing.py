@@ -104,14 +104,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise AuricleError(f"{path} does not exist")
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        if "global" in str(error).lower():
+    except Exception as error:  # arbitrary bytes make the reader stumble in any way
+        if isinstance(error, pickle.UnpicklingError) and "unsupported global" in str(error).lower():
             raise AuricleError(
                 f"{path} holds more than tensors, code that would run on loading: it is not read; "
                 "ask its author for a file of a plain state_dict"
             ) from error
-        raise AuricleError(f"{path} is damaged or no PyTorch weight file") from error
-    except (OSError, EOFError, RuntimeError, ValueError, KeyError) as error:
         raise AuricleError(f"{path} is damaged or no PyTorch weight file") from error
     for wrapper in WRAPPERS:
         if isinstance(content, Mapping) and isinstance(content.get(wrapper), Mapping):

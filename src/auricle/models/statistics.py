@@ -6,7 +6,6 @@ belong to the front end and the data, so that they are computed by the tool and 
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,10 +14,8 @@ from torch import Tensor
 
 from auricle import audio, randomness
 from auricle.errors import AuricleError
+from auricle.manifest import Manifest
 from auricle.mel import LogMel
-
-if TYPE_CHECKING:
-    from auricle.manifest import Manifest
 
 MAX_CROPS = 10_000
 CROP_SECONDS = 0.95
@@ -51,7 +48,7 @@ def normalisation_statistics(log_mels: Iterable[Tensor]) -> tuple[float, float]:
 
 
 def statistics_of_recordings(
-    source: "Path | Manifest", log_mel: LogMel, *, crops: int = MAX_CROPS, seed: int = 0
+    source: Path | Manifest, log_mel: LogMel, *, crops: int = MAX_CROPS, seed: int = 0
 ) -> tuple[float, float]:
     """Mean and standard deviation of the log-mel of random crops of 0.95 s of a folder's or manifest's clips.
 
@@ -63,15 +60,13 @@ def statistics_of_recordings(
     AuricleError
         When no clip can be read.
     """
-    from auricle.manifest import Manifest
-
     if isinstance(source, Path):
         source = Manifest.from_folder(source) if source.is_dir() else Manifest.read(source)
     waveforms = _random_crops(source, sample_rate=log_mel.recipe.sample_rate, crops=crops, seed=seed)
     return normalisation_statistics(log_mel(batch)[0] for batch in _batches(waveforms))
 
 
-def _random_crops(manifest: "Manifest", *, sample_rate: int, crops: int, seed: int) -> Iterator[NDArray[np.float32]]:
+def _random_crops(manifest: Manifest, *, sample_rate: int, crops: int, seed: int) -> Iterator[NDArray[np.float32]]:
     spans = _spans(manifest)
     if not spans:
         raise AuricleError(f"none of the {len(manifest)} clips below {manifest.root} can be read")
@@ -90,7 +85,7 @@ def _random_crops(manifest: "Manifest", *, sample_rate: int, crops: int, seed: i
         yield np.pad(crop[:samples], (0, max(0, samples - len(crop))))
 
 
-def _spans(manifest: "Manifest") -> list[tuple[Path, float, float]]:
+def _spans(manifest: Manifest) -> list[tuple[Path, float, float]]:
     """(file, start, end) in seconds of every clip whose file opens."""
     starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
     ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
