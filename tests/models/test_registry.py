@@ -59,7 +59,7 @@ def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
 def test_published_weights_are_sent_to_import(tmp_path: Path, suffix: str) -> None:
     path = tmp_path / f"weights{suffix}"
     torch.save({}, path)
-    with pytest.raises(AuricleError, match=r"statistics are not in .*auricle import .*--mean.*--stats-from"):
+    with pytest.raises(AuricleError, match=r"statistics are not in this file .*auricle import .*--mean.*--stats-from"):
         auricle.load(path)
 
 

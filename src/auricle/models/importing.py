@@ -68,7 +68,9 @@ def import_weights(
     if given is not None and stats_from is not None:
         raise AuricleError("give either --mean and --std, or --stats-from, not both")
     if given is None and stats_from is None and stored is None:
-        raise AuricleError(f"statistics are not in {source}: give --mean and --std, or --stats-from MANIFEST_OR_FOLDER")
+        raise AuricleError(
+            f"statistics are not in this file ({source}): give --mean and --std, or --stats-from MANIFEST_OR_FOLDER"
+        )
     encoder = encoder_of(
         read_tensors(weights), mel_scale=mel_scale or ("htk" if source.is_dir() else "slaney"), origin=weights
     )
@@ -90,6 +92,16 @@ def _given_statistics(mean: float | None, std: float | None) -> tuple[float, flo
     if mean is None or std is None:
         raise AuricleError("give both --mean and --std")
     return mean, std
+
+
+def report(encoder: BYOLA) -> str:
+    """One line that says what was recognised and which front end and statistics are used from now on."""
+    mel, statistics = encoder.config.mel, encoder.statistics
+    return (
+        f"{encoder.architecture}, {encoder.embedding_dim}-d, {encoder.parameters_count:,} parameters; "
+        f"mel scale {mel.mel_scale} with {'area' if mel.norm else 'no'} norm; "
+        f"mean {statistics['mean']:.6g}, std {statistics['std']:.6g}"
+    )
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ Names are ``architecture`` (random weights, the control that every trained one h
 
 import difflib
 import fnmatch
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -88,6 +89,38 @@ def entry(name: str) -> ModelEntry:
     raise AuricleError(f"no model, folder or file is called {name!r}; {hint}")
 
 
+def as_json(entries: list[ModelEntry]) -> str:
+    """The facts of some models as a JSON list of objects."""
+    facts = [{name: value for name, value in vars(entry).items() if name != "build"} for entry in entries]
+    return json.dumps(facts, indent=2)
+
+
+def as_text(entries: list[ModelEntry]) -> str:
+    """The facts of some models as an aligned table."""
+    rows = [("name", "parameters", "dim", "frames/s", "Hz", "licence", "description")]
+    rows += [
+        (
+            entry.name,
+            f"{entry.parameters:,}",
+            f"{entry.embedding_dim}",
+            f"{entry.frame_rate:g}",
+            f"{entry.sample_rate}",
+            entry.licence,
+            entry.description,
+        )
+        for entry in entries
+    ]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    numeric = range(1, 5)
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if index in numeric else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    )
+
+
 def load(source: str | Path, *, seed: int = 0) -> Encoder:
     """A ready encoder, in evaluation mode on the CPU.
 
@@ -122,7 +155,7 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     if path.is_file():
         if path.suffix in FOREIGN_SUFFIXES:
             raise AuricleError(
-                f"statistics are not in {path}: run `auricle import {path} --out DIR` with --mean and --std, "
+                f"statistics are not in this file ({path}): run `auricle import {path} --out DIR` with --mean and --std, "
                 "or --stats-from MANIFEST_OR_FOLDER, and load DIR"
             )
         if path.name == checkpoint.CONFIG_FILE:
