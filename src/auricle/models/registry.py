@@ -155,8 +155,8 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     if path.is_file():
         if path.suffix in FOREIGN_SUFFIXES:
             raise AuricleError(
-                f"statistics are not in this file ({path}): run `auricle import {path} --out DIR` with --mean and --std, "
-                "or --stats-from MANIFEST_OR_FOLDER, and load DIR"
+                f"statistics are not in this file ({path}): run `auricle import {path} --out DIR` with --mean and "
+                "--std, or --stats-from MANIFEST_OR_FOLDER, and load DIR"
             )
         if path.name == checkpoint.CONFIG_FILE:
             return checkpoint.load_folder(path.parent)
