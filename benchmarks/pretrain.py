@@ -3,7 +3,7 @@
     python benchmarks/pretrain.py [--quick]
 
 *Textbook* is the step as it is usually written, in plain torch: augmentations in a loop over samples, float32, the C
-library's default allocator, eager. *Auricle* is the library's own step (`auricle.pretraining`): batched views, bfloat16,
+library's default allocator, eager. *Auricle* is the library's own step (auricle.pretraining): batched views, bfloat16,
 channels last, freed memory kept. Both start from a waveform batch in memory and end with the target's update. Process
 settings differ, so each runs in a process of its own; the two take turns, and medians are compared. That both compute
 the same loss and gradients from the same weights and views is checked first, in float32 and without dropout.

@@ -8,3 +8,7 @@ any other exception is a defect of Auricle and keeps its traceback.
 
 class AuricleError(Exception):
     """Something that the user can put right; its text is one clear sentence."""
+
+
+class Interrupted(AuricleError):
+    """The user stopped the work; its text says what is kept and how to go on. Commands exit with status 130."""

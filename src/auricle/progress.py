@@ -9,7 +9,7 @@ from typing import Self
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from auricle.pretraining.run import Decoding, Note, Plan, Step
+from auricle.pretraining.events import Decoding, Note, Plan, Step
 
 
 class PretrainingBar:

@@ -6,6 +6,7 @@ its own), both networks are in training mode, the two views pass the online netw
 """
 
 import copy
+import math
 
 import torch
 from torch import Tensor, nn
@@ -105,6 +106,8 @@ def spread(projections: Tensor) -> float:
 
 def effective_rank(projections: Tensor) -> float:
     """Exponential of the entropy of the covariance's spectrum (Roy & Vetterli 2007): 1 collapsed, up to dim."""
+    if not bool(torch.isfinite(projections).all()):
+        return math.nan
     centred = (projections - projections.mean(dim=0)).double()
     spectrum = torch.linalg.eigvalsh(centred.T @ centred).clamp_min(0)
     total = spectrum.sum()

@@ -177,7 +177,7 @@ class DecodedClips:
         """At most `samples` samples of a clip from its sample `first` on."""
         start = int(self._offsets[self.clips.stretch[clip]] + self.clips.first[clip] + first)
         available = int(self.clips.samples[clip]) - first
-        return np.asarray(self._samples[start : start + max(0, min(samples, available))])
+        return np.array(self._samples[start : start + max(0, min(samples, available))])
 
 
 def decode(

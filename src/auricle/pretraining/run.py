@@ -12,10 +12,11 @@ gives the same weights as one that was not, bit for bit on a CPU with the same t
 """
 
 import math
+import shutil
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -25,7 +26,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.models import registry
 from auricle.models.architectures import ARCHITECTURES
@@ -35,6 +36,7 @@ from auricle.models.statistics import normalisation_statistics
 from auricle.pretraining import clips as clips_module
 from auricle.pretraining.byol import BYOL, effective_rank, spread
 from auricle.pretraining.clips import Crops
+from auricle.pretraining.events import Decoding, Note, Plan, Report, Step
 from auricle.pretraining.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
 from auricle.pretraining.views import MixupMemory, make_view, standardise
@@ -57,55 +59,6 @@ COLLAPSED_SPREAD = 0.2  # of 1/√dim, the spread of evenly distributed projecti
 COLLAPSED_RANK = 2.0
 COLLAPSE_AFTER = 50  # steps; the first ones say nothing
 _GIB = 1 << 30
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a run is about to do."""
-
-    files: int
-    rejected: int
-    hours: float
-    clips: int
-    crops_per_epoch: int
-    padding_share: float
-    mean: float
-    std: float
-    steps: int
-    batch_size: int
-    first_step: int
-
-
-@dataclass(frozen=True)
-class Step:
-    """Where a run stands; `rank` is at most `rank_limit`."""
-
-    step: int
-    steps: int
-    epoch: float
-    loss: float
-    spread: float
-    rank: float
-    rank_limit: int
-    learning_rate: float
-    clips_per_second: float
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """Share of the audio that is decoded."""
-
-    share: float
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the user should know: a collapse, a changed environment."""
-
-    text: str
-
-
-Report = Callable[[Plan | Step | Decoding | Note], None]
 
 
 def _say_nothing(event: Plan | Step | Decoding | Note) -> None:
@@ -172,7 +125,7 @@ def pretrain(recipe: Recipe, folder: Path, *, report: Report = _say_nothing) -> 
     ------
     AuricleError
         When the folder already holds a run, no audio is usable, or the loss is no longer finite.
-    KeyboardInterrupt
+    Interrupted
         After Ctrl-C or SIGTERM, when the state has been saved.
     """
     if (folder / "recipe.yaml").exists():
@@ -229,8 +182,7 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
         report(_plan(recipe, encoder, crops, steps, run.step))
         _loop(run, crops, steps, metrics, report)
         if main:
-            for file in (folder / "audio").glob("*"):
-                file.unlink()
+            shutil.rmtree(folder / "audio", ignore_errors=True)
     return folder / "model"
 
 
@@ -352,7 +304,7 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                 accelerator.wait_for_everyone()
                 clock = time.perf_counter()
             if interrupted and run.step < steps:
-                raise KeyboardInterrupt(
+                raise Interrupted(
                     f"stopped at step {run.step:,}; continue with: auricle pretrain --resume {run.folder}"
                 )
 

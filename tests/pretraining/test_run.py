@@ -1,0 +1,226 @@
+"""A run from a folder of sound to a model: resumed bit for bit, the same at any world size, clear refusals."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from auricle import audio
+from auricle.errors import AuricleError
+from auricle.models import registry
+from auricle.pretraining import run
+from auricle.pretraining.events import Note, Plan
+from auricle.pretraining.recipe import RecipeError, load_recipe
+from auricle.training import MetricsFile
+
+SMALL = [
+    "encoder.channels=4",
+    "encoder.mlp_hidden=16",
+    "projection_hidden=32",
+    "projection_dim=16",
+    "views.memory=64",
+    "batch_size=16",
+    "log_every=1",
+    "workers=1",
+    "device=cpu",
+]
+
+
+@pytest.fixture(scope="module")
+def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Thirty clips between 0.2 and 25 s, of tones and noise, and two broken files."""
+    folder = tmp_path_factory.mktemp("sounds")
+    generator = np.random.default_rng(0)
+    for number in range(30):
+        seconds = 0.2 + 1.8 * generator.random() if number else 25.0
+        time_axis = np.arange(int(16_000 * seconds)) / 16_000
+        tone = np.sin(2 * np.pi * generator.uniform(100, 4000) * time_axis)
+        noise = generator.standard_normal(len(time_axis))
+        audio.write(folder / f"{number:02d}.wav", (0.2 * tone + 0.05 * noise).astype(np.float32), sample_rate=16_000)
+    (folder / "broken.wav").write_bytes(b"RIFF....WAVE")
+    (folder / "empty.flac").write_bytes(b"")
+    return folder
+
+
+def command(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "auricle", "pretrain", *map(str, arguments)]
+
+
+def weights(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_a_run_leaves_everything_that_it_promises(sounds: Path, tmp_path: Path) -> None:
+    events: list[object] = []
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=6", "checkpoint_every=4"])
+    model = run.pretrain(recipe, tmp_path / "run", report=events.append)
+    encoder = registry.load(model)
+    assert encoder.embed(sounds / "00.wav").shape == (encoder.embedding_dim,)
+    plan = next(event for event in events if isinstance(event, Plan))
+    assert plan.files == 30 and plan.rejected == 2
+    assert plan.clips == 32  # 25 s are two clips of 10 s and one of 5 s
+    rejected = (tmp_path / "run" / "rejected.csv").read_text()
+    assert "broken.wav" in rejected and "empty.flac" in rejected
+    assert load_recipe(tmp_path / "run" / "recipe.yaml") == recipe
+    metrics = MetricsFile(tmp_path / "run" / "metrics.jsonl").read()
+    assert [row["step"] for row in metrics] == [1, 2, 3, 4, 5, 6]
+    assert np.isclose(plan.mean, float(encoder.mean)) and plan.std > 0
+    assert not (tmp_path / "run" / "audio").exists()
+
+
+def test_loss_falls(sounds: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=60", "learning_rate=0.003"])
+    run.pretrain(recipe, tmp_path / "run")
+    losses = [row["loss"] for row in MetricsFile(tmp_path / "run" / "metrics.jsonl").read()]
+    assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
+
+
+@pytest.mark.parametrize("extra", [[], ["precision=float32", "sampling=duration", "cache_gib=0"]])
+def test_killed_at_random_and_resumed_equals_undisturbed(sounds: Path, tmp_path: Path, extra: list[str]) -> None:
+    arguments = [*SMALL, f"data={sounds}", "steps=30", "checkpoint_every=1", *extra]
+    run.pretrain(load_recipe("byola-2022-small", arguments), tmp_path / "whole")
+    expected = weights(tmp_path / "whole")
+
+    folder = tmp_path / "killed"
+    dice = random.Random(0)
+    kills = 0
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    while True:
+        started = (folder / "recipe.yaml").exists()
+        line = command("--resume", folder) if started else command("byola-2022-small", *arguments, "--out", folder)
+        process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment)
+        if kills < 4:
+            steps = len(MetricsFile(folder / "metrics.jsonl").read())
+            deadline = time.monotonic() + 60
+            while process.poll() is None and time.monotonic() < deadline:
+                if len(MetricsFile(folder / "metrics.jsonl").read()) > steps:
+                    break
+                time.sleep(0.01)
+            time.sleep(dice.uniform(0, 0.3))  # during a step or a checkpoint's write
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        errors = process.communicate()[1]
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors
+    assert same(weights(folder), expected)
+    steps_seen = [row["step"] for row in MetricsFile(folder / "metrics.jsonl").read()]
+    assert steps_seen == list(range(1, 31))
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(sounds: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = command("byola-2022-small", *SMALL, f"data={sounds}", "steps=100000", "--out", folder)
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    while not MetricsFile(folder / "metrics.jsonl").read() and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"auricle pretrain --resume {folder}" in errors
+    assert "Traceback" not in errors
+    step = MetricsFile(folder / "metrics.jsonl").read()[-1]["step"]
+    assert (folder / "checkpoints" / f"step-{step:09d}.safetensors").exists()
+
+
+def test_two_processes_train_as_one(sounds: Path, tmp_path: Path) -> None:
+    arguments = [*SMALL, f"data={sounds}", "steps=5", "precision=float32", "views.memory=32"]
+    run.pretrain(load_recipe("byola-2022-small", arguments), tmp_path / "one")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "auricle"]
+    line = [*torchrun, "pretrain", "byola-2022-small", *arguments, "--out", str(tmp_path / "two")]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0, done.stderr
+    one = [row["loss"] for row in MetricsFile(tmp_path / "one" / "metrics.jsonl").read()]
+    two = [row["loss"] for row in MetricsFile(tmp_path / "two" / "metrics.jsonl").read()]
+    assert np.allclose(one, two, rtol=2e-3)
+    assert np.isclose(one[0], two[0], rtol=1e-5)  # before any update only the order of summation differs
+    # …and what two processes began, one can finish.
+    state = load_file(next(iter(sorted((tmp_path / "two" / "checkpoints").glob("*5.safetensors")))))
+    assert int(state["optimizer.0.step"]) == 5
+
+
+def test_accumulation_sees_all_crops_of_a_step(sounds: Path, tmp_path: Path) -> None:
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=3", "accumulate=2"])
+    run.pretrain(recipe, tmp_path / "run")
+    rows = MetricsFile(tmp_path / "run" / "metrics.jsonl").read()
+    assert [row["step"] for row in rows] == [1, 2, 3]
+    assert rows[0]["rank_limit"] == 8  # half of the batch at a time
+
+
+def test_existing_weights_are_gone_on_from(sounds: Path, tmp_path: Path) -> None:
+    first = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=3"])
+    model = run.pretrain(first, tmp_path / "first")
+    again = load_recipe(
+        "byola-2022-small", [*SMALL, f"data={sounds}", "steps=1", "learning_rate=1e-12", f"init={model}"]
+    )
+    run.pretrain(again, tmp_path / "second")
+    before, after = weights(tmp_path / "first"), weights(tmp_path / "second")
+    for name, value in before.items():
+        if "running" not in name and "num_batches" not in name:
+            assert torch.allclose(value, after[name], atol=1e-6), name
+
+
+def test_what_cannot_be_done_is_one_sentence(sounds: Path, tmp_path: Path) -> None:
+    base = [*SMALL, "steps=2"]
+    with pytest.raises(AuricleError, match="no audio files"):
+        (tmp_path / "nothing").mkdir()
+        run.pretrain(load_recipe("byola-2022-small", [*base, f"data={tmp_path / 'nothing'}"]), tmp_path / "a")
+    with pytest.raises(RecipeError, match="no key `learning_rat`; did you mean `learning_rate`"):
+        load_recipe("byola-2022", ["learning_rat=1"])
+    with pytest.raises(RecipeError, match=r"no key `views\.mixupp`; did you mean `mixup`"):
+        load_recipe("byola-2022", ["views.mixupp=1"])
+    with pytest.raises(RecipeError, match="did you mean byola-2022"):
+        load_recipe("byola-202")
+    with pytest.raises(RecipeError, match="`batch_size` is -3"):
+        load_recipe("byola-2022", ["batch_size=-3"])
+    with pytest.raises(AuricleError, match="nothing to train on"):
+        run.pretrain(load_recipe("byola-2022-small", base), tmp_path / "b")
+    with pytest.raises(AuricleError, match="unknown key 'chanels'"):
+        run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}", "encoder.chanels=3"]), tmp_path / "c")
+    run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "d")
+    with pytest.raises(AuricleError, match="already holds a run"):
+        run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "d")
+    with pytest.raises(AuricleError, match="holds no run"):
+        run.resume(tmp_path / "e")
+
+
+def test_a_loss_that_is_not_finite_stops_the_run(sounds: Path, tmp_path: Path) -> None:
+    recipe = load_recipe(
+        "byola-2022-small", [*SMALL, f"data={sounds}", "steps=200", "learning_rate=1e38", "checkpoint_every=5"]
+    )
+    with pytest.raises(AuricleError, match=r"loss is not finite; last good checkpoint \d+; lower learning_rate"):
+        run.pretrain(recipe, tmp_path / "run")
+
+
+def test_collapse_is_said_aloud(sounds: Path, tmp_path: Path) -> None:
+    # Without views that differ and with a target that copies the online network, nothing keeps projections apart.
+    events: list[object] = []
+    recipe = load_recipe(
+        "byola-2022-small",
+        [*SMALL, f"data={sounds}", "steps=80", "learning_rate=1.0", "ema=0.0", "views.post_norm=false"],
+    )
+    run.pretrain(recipe, tmp_path / "run", report=events.append)
+    notes = [event.text for event in events if isinstance(event, Note)]
+    assert any("collapsed" in note for note in notes)
+
+
+def test_the_command_prints_where_the_model_is(sounds: Path, tmp_path: Path) -> None:
+    line = command("byola-2022-small", *SMALL, f"data={sounds}", "steps=2", "--out", tmp_path / "run")
+    done = subprocess.run(line, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(tmp_path / "run" / "model")
+    assert "30 files" in done.stderr and "2 unreadable" in done.stderr
+    assert json.loads((tmp_path / "run" / "model" / "config.json").read_text())["architecture"] == "byola-2022"
