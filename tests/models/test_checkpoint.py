@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.errors import LocalEntryNotFoundError
 from safetensors.torch import load_file, save_file
 
 import auricle
@@ -226,8 +227,6 @@ class Hub:
         return type("Commit", (), {"commit_url": f"https://hub/{repo_id}/commit/1"})()
 
     def snapshot_download(self, repo_id: str, *, revision: str | None, allow_patterns: list[str]) -> str:
-        if not (self.root / repo_id).is_dir():
-            raise ConnectionError("no network")
         return str(self.root / repo_id)
 
 
@@ -248,8 +247,19 @@ def test_to_the_hub_and_back(folder: Path, hub: Hub) -> None:
     assert BYOLA2022.from_pretrained("someone/forest").weights_fingerprint == encoder.weights_fingerprint
 
 
-def test_an_unreachable_hub_is_one_sentence(hub: Hub) -> None:
-    with pytest.raises(
-        AuricleError, match=r"cannot get someone/nothing from the Hugging Face hub .*no network.*offline"
-    ):
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ConnectionError("no network"), "cannot get someone/nothing: no network; offline, give the path"),
+        (LocalEntryNotFoundError("long story"), "not in the local cache and the Hugging Face hub cannot be reached"),
+    ],
+    ids=["any", "not-cached"],
+)
+def test_an_unreachable_hub_is_one_sentence(error: Exception, message: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(repo_id: str, **options: Any) -> str:
+        raise error
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", unreachable)
+    with pytest.raises(AuricleError, match="someone/nothing is no folder here") as caught:
         auricle.load("someone/nothing")
+    assert message in str(caught.value)

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import psutil
 import pytest
 import soundfile
 import torch
 
 import auricle
+from auricle import audio
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
@@ -245,3 +247,35 @@ def test_fingerprint_tells_models_apart() -> None:
     prints |= {auricle.load(name).weights_fingerprint for name in ("logmel-stats", "mfcc-stats")}
     assert len(prints) == 4
     assert auricle.load("byola-2020-512", seed=1).weights_fingerprint in prints
+
+
+def test_an_hour_is_embedded_in_the_memory_of_a_minute() -> None:
+    model = auricle.load("logmel-stats")
+    process = psutil.Process()
+    block = chirps(1, 60 * RATE)[0].numpy()
+    memory: list[int] = []
+
+    def hour() -> Iterator[np.ndarray]:
+        for _ in range(60):
+            memory.append(process.memory_info().rss)
+            yield block
+
+    embedding = model.embed_stream(hour())
+    assert max(memory[5:]) - memory[5] < 50e6  # the hour's samples alone are 230 MB
+    np.testing.assert_allclose(embedding[:64], model.embed(block)[:64], atol=0.05)
+
+
+@pytest.mark.real
+@pytest.mark.parametrize("name", ["byola-2020-512", "mfcc-stats"])
+def test_real_recordings_of_many_lengths_batch_and_stream_alike(name: str, real_data: Path) -> None:
+    model = with_lively_batch_norm(auricle.load(name)).eval()
+    folders = ("unlabelled", "emodb", "digits", "nsynth", "ESC-50-master")
+    files = [path for folder in folders for path in audio.find(real_data / folder)[:40:8]]
+    clips = [torch.from_numpy(audio.read(path, sample_rate=RATE)[: 10 * RATE]) for path in files]
+    lengths = torch.tensor([len(clip) for clip in clips])
+    assert len(set(lengths.tolist())) > 10
+    together = model(torch.nn.utils.rnn.pad_sequence(clips, batch_first=True), lengths).numpy()
+    for row, (path, clip) in enumerate(zip(files, clips, strict=True)):
+        np.testing.assert_allclose(model.embed(clip), together[row], rtol=1e-3, atol=1e-3)
+        if len(clip) < 10 * RATE:
+            np.testing.assert_allclose(model.embed(path), together[row], rtol=1e-3, atol=1e-3)

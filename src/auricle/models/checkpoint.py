@@ -195,15 +195,19 @@ def load_from_hub(repo_id: str, *, revision: str | None = None) -> Encoder:
         When there is no such repository, or it is neither cached nor reachable, or holds no model of Auricle's.
     """
     from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
+    wanted = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
     try:
-        folder = snapshot_download(repo_id, revision=revision, allow_patterns=[CONFIG_FILE, WEIGHTS_FILE, CARD_FILE])
+        folder = snapshot_download(repo_id, revision=revision, allow_patterns=wanted)
     except Exception as error:  # it raises its own, its HTTP library's and the operating system's
-        reason = " ".join(str(error).split())
-        raise AuricleError(
-            f"cannot get {repo_id} from the Hugging Face hub ({type(error).__name__}: {reason}); "
-            "offline, give the path of a folder that holds the model"
-        ) from error
+        if isinstance(error, RepositoryNotFoundError):
+            reason = "the Hugging Face hub has no such model, or it is private"
+        elif isinstance(error, LocalEntryNotFoundError):
+            reason = "it is not in the local cache and the Hugging Face hub cannot be reached"
+        else:
+            reason = " ".join(str(error).split())
+        raise AuricleError(f"cannot get {repo_id}: {reason}; offline, give the path of a model's folder") from error
     return load_folder(Path(folder))
 
 
