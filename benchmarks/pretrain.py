@@ -243,7 +243,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
-    batch, rounds = (32, 1) if arguments.quick else (arguments.batch, arguments.rounds)
+    batch, rounds = (8, 1) if arguments.quick else (arguments.batch, arguments.rounds)
     if arguments.side:
         # The textbook's step is slow enough that fewer of them say as much.
         steps, warm_up = (2, 1) if arguments.quick or arguments.side == "textbook" else (8, 4)

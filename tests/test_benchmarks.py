@@ -1,0 +1,19 @@
+"""Every benchmark runs with ``--quick`` and ends with one line of JSON; what it measures there means nothing."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
+
+
+@pytest.mark.parametrize(("name", "keys"), [("pretrain.py", {"ratio", "share"})])
+def test_quick_benchmark_ends_with_json(name: str, keys: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, str(BENCHMARKS / name), "--quick"], capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]).keys() == keys
