@@ -1,4 +1,4 @@
-"""Two decoders: libsndfile for most formats, FFmpeg for MP4, AAC and WebM and for Opus files that libsndfile refuses.
+"""Two decoders: libsndfile for most formats, FFmpeg for MP4, AAC and WebM, and for Opus files that libsndfile refuses.
 
 A decoder gives a file's samples at its own rate, channels averaged, in blocks, from any start, and turns whatever is
 wrong with the file into an `AudioError`. Blocks keep memory at what is there, whatever length a header promises.
@@ -18,7 +18,7 @@ from auricle.opus import has_irregular_times
 
 Waveform = NDArray[np.float32]
 
-PYAV_EXTENSIONS = (".m4a", ".mp4", ".aac", ".webm")
+PYAV_EXTENSIONS = (".m4a", ".mp4", ".aac", ".webm", ".mkv")
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz: infrasound loggers to ultrasound digitisers
 
 # Seconds that a decoder needs after a seek until its samples are those of the whole file. Opus converges within 0.08 s

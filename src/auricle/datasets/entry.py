@@ -1,0 +1,164 @@
+"""What is known of a dataset, and how its folder is found: the part that every dataset shares."""
+
+import csv
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from auricle import audio
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest, ManifestError
+
+Domain = Literal["speech", "non-speech", "both"]
+Kind = Literal["classification", "binary"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry:
+    """A dataset that can be loaded by name.
+
+    Attributes
+    ----------
+    name : str
+        Lower case, words joined by hyphens.
+    title : str
+        As its authors call it.
+    domain : {"speech", "non-speech", "both"}
+        What sounds in it.
+    licence : str
+        Of the recordings.
+    citation : str
+        The publication to cite.
+    url : str
+        Where it is described and downloaded.
+    download : str
+        How large it is, for the sentence that says that it is missing.
+    marker : str
+        File or folder, relative to the folder of all data, that shows that the dataset is there; its first part is the
+        dataset's own folder.
+    kind : {"classification", "binary"}
+        What is to be predicted from a clip: one of several classes, or yes and no.
+    metric : str
+        What the field reports.
+    classes : int
+        Number of labels, as published.
+    unit_seconds : float
+        Length of a clip, typical where it varies.
+    clips : int
+        Number of clips as published, of annotated segments for AVA-Speech.
+    load : Callable
+        Folder of all data (or the dataset's own) → manifest, with ``split`` or ``fold`` as officially given.
+    valid_folds, test_folds : tuple of int
+        Folds that the study of Ogg (2025) selects and scores on, where the official protocol is cross-validation.
+    exceptions : str
+        What crosses the official split although it should not.
+    """
+
+    name: str
+    title: str
+    domain: Domain
+    licence: str
+    citation: str
+    url: str
+    download: str
+    marker: str
+    kind: Kind = "classification"
+    metric: str = "accuracy"
+    classes: int
+    unit_seconds: float
+    clips: int
+    load: Callable[[Path], Manifest]
+    valid_folds: tuple[int, ...] = ()
+    test_folds: tuple[int, ...] = ()
+    exceptions: str = ""
+
+    def folder(self, root: Path | str) -> Path:
+        """The dataset's own folder, below the folder of all data `root` or `root` itself.
+
+        Raises
+        ------
+        AuricleError
+            When it is not there; the sentence says what was expected, and where it comes from.
+        """
+        root = Path(root)
+        own, *rest = Path(self.marker).parts
+        for folder in (root / own, root):
+            # A renamed folder is recognised by what is in it, but every plain dataset has a manifest.csv.
+            if folder.joinpath(*rest).exists() and (folder.name == own or rest != ["manifest.csv"]):
+                return folder
+        raise AuricleError(
+            f"{self.name}: expected {root / self.marker}; download with {self.url} ({self.download}, {self.licence})"
+        )
+
+    def study_split(self, manifest: Manifest) -> Manifest:
+        """The manifest with a ``split`` in place of its folds, as the study of Ogg (2025) divides it.
+
+        A manifest that has official splits comes back as it is.
+
+        Raises
+        ------
+        ManifestError
+            When the study says nothing of this dataset.
+        """
+        if manifest.has("split"):
+            return manifest
+        if not self.test_folds:
+            raise ManifestError(f"{self.name} has no split in the study: evaluate it over its folds")
+        names = dict.fromkeys(self.valid_folds, "valid") | dict.fromkeys(self.test_folds, "test")
+        splits = [names.get(fold, "train") for fold in manifest.column("fold")]
+        return Manifest(manifest.table.drop_columns(["fold"]), manifest.root, manifest.source).with_column(
+            "split", splits
+        )
+
+
+def audio_by_stem(folder: Path, *, within: Iterable[str] = (".",)) -> dict[str, str]:
+    """The audio files below a folder by their path without suffix, since a copy may be in another format.
+
+    Parameters
+    ----------
+    folder
+        Paths count from here.
+    within
+        Subfolders to look in; one that is not there is left out.
+
+    Returns
+    -------
+    dict
+        Path without suffix → path, both with forward slashes; where a recording is there in two formats, the first
+        suffix of `auricle.audio.EXTENSIONS`.
+    """
+    found = [
+        file.relative_to(folder) for part in within if (folder / part).is_dir() for file in audio.find(folder / part)
+    ]
+    found.sort(key=lambda path: audio.EXTENSIONS.index(path.suffix.lower()), reverse=True)
+    return {path.with_suffix("").as_posix(): path.as_posix() for path in found}
+
+
+def listed_audio(listed: str, stems: dict[str, str], *, folder: Path, name: str) -> str:
+    """The audio file that a dataset's own list names, whatever its suffix.
+
+    Raises
+    ------
+    AuricleError
+        When it is not there in any format.
+    """
+    stem = Path(listed).with_suffix("").as_posix()
+    if stem not in stems:
+        raise AuricleError(f"{name}: {folder / listed} is listed but not there, in this or any other audio format")
+    return stems[stem]
+
+
+def read_csv(path: Path, *, name: str, columns: Iterable[str]) -> list[dict[str, str]]:
+    """The rows of a dataset's CSV file, which has at least these columns.
+
+    Raises
+    ------
+    AuricleError
+        When a column is missing.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file)
+        if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
+            raise AuricleError(f"{name}: {path} has no column `{missing[0]}`; is it the published file?")
+        return list(reader)

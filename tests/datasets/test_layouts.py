@@ -1,0 +1,199 @@
+"""Each loader on a tiny copy of its published layout."""
+
+import shutil
+from collections import Counter
+
+import pytest
+
+from auricle.datasets import ava_speech
+from auricle.datasets.registry import dataset
+from auricle.errors import AuricleError
+
+from . import layouts
+
+
+def row(manifest, path):
+    index = manifest.column("path").index(path)
+    return {name: manifest.column(name)[index] for name in manifest.table.column_names if name != "path"}
+
+
+def test_esc50(tmp_path):
+    layouts.esc50(tmp_path)
+    manifest = dataset("esc50").load(tmp_path)
+    assert row(manifest, "audio/1-100032-A-0.wav") == {
+        "label": "dog",
+        "fold": 1,
+        "cluster": "100032",
+        "take": "A",
+        "esc10": "yes",
+    }
+    assert manifest.column("cluster")[1:3] == ["100038", "100038"]  # in folds 2 and 3: allowed, and no `group`
+    assert dataset("esc50").study_split(manifest).column("split") == ["train", "train", "train", "valid", "test"]
+    assert not dataset("esc50").study_split(manifest).has("fold")
+
+
+def test_a_copy_in_another_format_and_under_another_name_is_found(tmp_path):
+    layouts.esc50(tmp_path, suffix=".flac")
+    (tmp_path / "ESC-50-master").rename(tmp_path / "ESC-50")
+    manifest = dataset("esc50").load(tmp_path / "ESC-50")
+    assert manifest.column("path")[0] == "audio/1-100032-A-0.flac"
+    manifest.validate(files=True)
+
+
+def test_a_recording_that_is_listed_but_not_there_is_said(tmp_path):
+    layouts.esc50(tmp_path)
+    (tmp_path / "ESC-50-master" / "audio" / "4-5-A-0.wav").unlink()
+    with pytest.raises(AuricleError, match=r"esc50: .*4-5-A-0\.wav is listed but not there"):
+        dataset("esc50").load(tmp_path)
+
+
+def test_urbansound8k(tmp_path):
+    layouts.urbansound8k(tmp_path)
+    entry = dataset("urbansound8k")
+    manifest = entry.load(tmp_path)
+    assert manifest.column("fold") == list(range(1, 11))
+    assert row(manifest, "audio/fold2/1002-3-0-0.wav") == {
+        "label": "dog_bark",
+        "fold": 2,
+        "group": "1002",
+        "cluster": "1002",
+        "salience": "foreground",
+    }
+    assert entry.study_split(manifest).column("split") == ["train"] * 8 + ["valid", "test"]
+
+
+def test_speech_commands(tmp_path):
+    layouts.speech_commands(tmp_path)
+    manifest = dataset("speech_commands").load(tmp_path)
+    assert len(manifest) == 5  # no background noise
+    assert row(manifest, "no/cc_nohash_0.wav") == {
+        "label": "no",
+        "split": "test",
+        "group": "cc",
+        "cluster": "cc",
+        "speaker": "cc",
+    }
+    assert Counter(manifest.column("split")) == {"train": 3, "valid": 1, "test": 1}
+
+
+def test_vctk_and_its_three_known_gaps(tmp_path):
+    layouts.vctk(tmp_path)
+    manifest = dataset("vctk").load(tmp_path)
+    assert all("mic1" in path for path in manifest.column("path"))
+    splits = dict(zip(manifest.column("utterance"), manifest.column("split"), strict=True))
+    assert splits == {1: "valid", 25: "valid", 26: "test", 50: "test", 51: "train", 100: "train", 366: "train"}
+    folder = "wav48_silence_trimmed"
+    assert row(manifest, f"{folder}/p225/p225_051_mic1.flac") == {
+        "label": "p225",
+        "split": "train",
+        "speaker": "p225",
+        "utterance": 51,
+        "text": "Please call Stella.",
+        "sex": "f",
+        "age": 23,
+        "accent": "English",
+    }
+    assert row(manifest, f"{folder}/p315/p315_366_mic1.flac")["text"] is None
+    assert row(manifest, f"{folder}/s5/s5_100_mic1.flac")["sex"] is None
+    assert not manifest.has("group")  # the speaker is the class
+
+
+@pytest.mark.parametrize("below", ["nsynth", "."])
+def test_nsynth(below, tmp_path):
+    layouts.nsynth(tmp_path, below=below)
+    manifest = dataset("nsynth").load(tmp_path)
+    assert row(manifest, "nsynth-train/audio/bass_synthetic_033-022-025.wav") == {
+        "label": "bass",
+        "split": "train",
+        "cluster": "bass_synthetic_033",
+        "instrument": "bass_synthetic_033",
+        "pitch": 22,
+        "velocity": 25,
+        "source": "synthetic",
+    }
+    assert manifest.column("split") == ["train", "valid", "test"]  # though valid and test share an instrument
+
+
+def test_nsynth_without_its_large_training_part(tmp_path):
+    layouts.nsynth(tmp_path)
+    shutil.rmtree(tmp_path / "nsynth" / "nsynth-train")
+    assert dataset("nsynth").load(tmp_path).column("split") == ["valid", "test"]
+
+
+def test_ava_speech(tmp_path):
+    layouts.ava_speech(tmp_path, films=55, gone=1)
+    manifest = dataset("ava-speech").load(tmp_path)
+    films = {name: set() for name in ("train", "valid", "test")}
+    for film, split in zip(manifest.column("film"), manifest.column("split"), strict=True):
+        films[split].add(film)
+    assert {name: len(there) for name, there in films.items()} == {"train": 34, "valid": 10, "test": 10}
+    assert max(films["train"]) < min(films["valid"]) < max(films["valid"]) < min(films["test"])
+    assert "film00" not in films["train"]  # it is annotated, but gone
+    assert manifest.column("label")[:3] == ["no_speech", "speech", "speech"]
+    assert manifest.column("annotation")[:3] == ["NO_SPEECH", "CLEAN_SPEECH", "SPEECH_WITH_MUSIC"]
+    assert (manifest.column("start")[0], manifest.column("end")[0]) == (900.0, 903.5)
+
+
+def test_ava_speech_limited_trains_on_the_first_thirty_films(tmp_path):
+    layouts.ava_speech(tmp_path, films=55, gone=1)
+    manifest = dataset("ava-speech-limited").load(tmp_path)
+    rows = set(zip(manifest.column("split"), manifest.column("film"), strict=True))
+    training = sorted(film for split, film in rows if split == "train")
+    assert training == [f"film{number:02d}" for number in range(1, 31)]
+    assert len(rows) == 50
+
+
+def test_ava_speech_is_cut_into_seconds_as_the_study_does(tmp_path):
+    layouts.ava_speech(tmp_path, films=21, gone=0)
+    manifest = dataset("ava-speech").load(tmp_path)
+    clips = ava_speech.one_second_clips(manifest)
+    # 3.5 s, 0.5 s and 2 s: 251, no and 101 places for a second on a grid of 10 ms.
+    assert Counter(clips.column("annotation")) == {"NO_SPEECH": 21 * 251, "SPEECH_WITH_MUSIC": 21 * 101}
+    assert clips.column("start")[:2] == [900.0, 900.01]
+    assert clips.column("end")[250] == 903.5
+    lengths = {round(end - start, 6) for start, end in zip(clips.column("start"), clips.column("end"), strict=True)}
+    assert lengths == {1.0}
+
+
+def test_ava_speech_is_capped_by_class_in_training_and_by_film_elsewhere(tmp_path):
+    layouts.ava_speech(tmp_path, films=21, gone=0)
+    manifest = dataset("ava-speech").load(tmp_path)
+    clips = ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200)
+    counts = Counter(zip(clips.column("split"), clips.column("label"), strict=True))
+    assert counts["train", "speech"] == counts["train", "no_speech"] == 50
+    assert counts["test", "speech"] + counts["test", "no_speech"] == 10 * 200
+    assert clips.fingerprint == ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200).fingerprint
+    other = ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200, seed=1)
+    assert clips.fingerprint != other.fingerprint
+
+
+def test_too_few_films_and_strange_annotations_are_said(tmp_path):
+    layouts.ava_speech(tmp_path, films=20, gone=0)
+    with pytest.raises(AuricleError, match="20 annotated films"):
+        dataset("ava-speech").load(tmp_path)
+    labels = tmp_path / "AVA-Speech" / "ava_speech_labels_v1.csv"
+    labels.write_text("video,start,end,label\nfilm00,0,1,SPEECH\n")
+    with pytest.raises(AuricleError, match=r"line 2 of .* is marked 'SPEECH'; expected NO_SPEECH, "):
+        dataset("ava-speech").load(tmp_path)
+    labels.write_text("film00,0,one,NO_SPEECH\n")
+    with pytest.raises(AuricleError, match=r"line 1 of .* is 'film00,0,one,NO_SPEECH'; expected film,start,end"):
+        dataset("ava-speech").load(tmp_path)
+
+
+def test_digits(tmp_path):
+    layouts.digits(tmp_path)
+    manifest = dataset("digits").load(tmp_path)
+    assert manifest.column("label") == ["0", "1", "2"]
+    assert manifest.column("split") == ["test", "valid", "train"]
+    assert manifest.column("take") == [0, 5, 10]
+
+
+def test_emodb_holds_out_a_woman_and_a_man_in_each_fold(tmp_path):
+    layouts.emodb(tmp_path)
+    manifest = dataset("emodb").load(tmp_path)
+    folds = {fold: set() for fold in range(1, 6)}
+    for fold, sex in zip(manifest.column("fold"), manifest.column("sex"), strict=True):
+        folds[fold].add(sex)
+    assert all(sexes == {"f", "m"} for sexes in folds.values())
+    assert manifest.column("group") == manifest.column("speaker") == manifest.column("cluster")
+    assert "03" in manifest.column("speaker")
