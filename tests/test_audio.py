@@ -197,6 +197,7 @@ def test_what_is_not_audio_is_one_sentence(name, content, reason, tmp_path):
         assert caught.value.path == tmp_path / name
         assert str(caught.value) == f"{tmp_path / name} {caught.value.reason}"
         assert "\n" not in str(caught.value)
+        assert "not exist" not in str(caught.value)
 
 
 def test_a_missing_file_and_a_folder_are_said(tmp_path):
@@ -268,9 +269,10 @@ def test_an_error_survives_the_way_back_from_a_worker_process(tmp_path):
 # --- FFmpeg
 
 
-def write_with_ffmpeg(path, waveform, rate, codec, format=None):
+def write_with_ffmpeg(path, waveform, rate, codec, format, **metadata):
     av = pytest.importorskip("av")
     with av.open(str(path), "w", format=format) as container:
+        container.metadata.update(metadata)
         stream = container.add_stream(codec, rate=rate, layout="mono")
         frame = av.AudioFrame.from_ndarray(waveform[None].astype(np.float32), format="fltp", layout="mono")
         frame.sample_rate = rate
@@ -292,6 +294,12 @@ def test_a_tone_comes_back_from_ffmpegs_formats(name, codec, format, tone, tmp_p
     assert frequency(whole[RATE : 2 * RATE], RATE) == pytest.approx(1000, abs=1)
     excerpt = audio.read(path, sample_rate=RATE, offset=1.1, duration=0.7)
     assert np.abs(excerpt - whole[round(1.1 * RATE) : round(1.8 * RATE)]).max() < 1e-4
+
+
+def test_a_title_in_an_old_encoding_does_not_hide_the_sound(tone, tmp_path):
+    path = write_with_ffmpeg(tmp_path / "x.m4a", tone(1000), RATE, "aac", "ipod", title="été")
+    path.write_bytes(path.read_bytes().replace("été".encode(), "éxt".encode("latin-1") + b"  "))
+    assert len(audio.read(path, sample_rate=RATE)) > 0.9 * RATE
 
 
 def test_without_the_extra_the_sentence_says_how_to_get_it(tmp_path, monkeypatch):

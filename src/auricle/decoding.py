@@ -129,7 +129,9 @@ def opened_by_soundfile(path: Path) -> Any:
 
 def _reason(error: soundfile.LibsndfileError) -> str:
     text: str = error.error_string.rstrip(".")
-    return text or "libsndfile gives no reason"
+    if not text or "does not exist" in text:  # its words for an MP3 in which it finds no frame
+        return "libsndfile finds no sound in it"
+    return text
 
 
 class SoundfileDecoder:
@@ -194,7 +196,7 @@ def _import_av(path: Path) -> Any:
 def _open_pyav(path: Path) -> tuple[Any, Any]:
     av = _import_av(path)
     try:
-        container = av.open(str(path))
+        container = av.open(str(path), metadata_errors="replace")  # titles are in any encoding
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise AudioError(path, f"cannot be decoded: {getattr(error, 'strerror', None) or error}") from error
     if not container.streams.audio:

@@ -42,6 +42,7 @@ ENTRY = DatasetEntry(
     url="http://emodb.bilderbar.info",
     download="40 MB; needs a manifest.csv with path, label, speaker, sex, text_code",
     marker="emodb/manifest.csv",
+    metric="balanced_accuracy",
     classes=7,
     unit_seconds=2.8,
     clips=535,
