@@ -14,6 +14,7 @@ def test_every_dataset_loads_says_what_it_is_and_names_itself(name, tmp_path):
     manifest = entry.load(tmp_path).validate(files=True)
     assert manifest.has("label")
     assert manifest.has("split") != manifest.has("fold")
+    assert (entry.kind == "binary") == (entry.positive in manifest.column("label"))
     assert entry.name == name
     assert entry.licence and entry.citation and entry.url and entry.download
     assert entry.clips > 0 and entry.classes > 1 and entry.unit_seconds > 0

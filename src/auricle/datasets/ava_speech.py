@@ -163,6 +163,7 @@ ENTRY = DatasetEntry(
     download="the films are your own",
     marker="AVA-Speech/ava_speech_labels_v1.csv",
     kind="binary",
+    positive="speech",
     metric="average_precision",
     classes=2,
     unit_seconds=1.0,

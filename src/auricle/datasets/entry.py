@@ -11,7 +11,7 @@ from auricle.errors import AuricleError
 from auricle.manifest import Manifest, ManifestError
 
 Domain = Literal["speech", "non-speech", "both"]
-Kind = Literal["classification", "binary"]
+Kind = Literal["multi-class", "binary"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,8 +37,10 @@ class DatasetEntry:
     marker : str
         File or folder, relative to the folder of all data, that shows that the dataset is there; its first part is the
         dataset's own folder.
-    kind : {"classification", "binary"}
+    kind : {"multi-class", "binary"}
         What is to be predicted from a clip: one of several classes, or yes and no.
+    positive : str, optional
+        The label that means yes, where the kind is binary.
     metric : str
         What the field reports.
     classes : int
@@ -63,7 +65,8 @@ class DatasetEntry:
     url: str
     download: str
     marker: str
-    kind: Kind = "classification"
+    kind: Kind = "multi-class"
+    positive: str | None = None
     metric: str = "accuracy"
     classes: int
     unit_seconds: float
