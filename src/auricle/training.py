@@ -23,7 +23,7 @@ from torch import Tensor
 
 from auricle import __version__
 from auricle.errors import AuricleError
-from auricle.files import atomic_write
+from auricle.files import atomic_write, disk_full_is_an_error
 
 STATE_PREFIX = "step-"
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's mallopt parameters
@@ -134,7 +134,10 @@ def save_state(folder: Path, step: int, state: TrainingState, *, keep: int) -> P
     path = folder / f"{STATE_PREFIX}{step:09d}.safetensors"
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in state.tensors.items()}
     with atomic_write(path) as temporary:
-        save_file(tensors, temporary, metadata={"values": json.dumps(state.values)})
+        try:
+            save_file(tensors, temporary, metadata={"values": json.dumps(state.values)})
+        except SafetensorError as error:  # its text is all that is left of the system's error
+            raise AuricleError(f"cannot write {path}: {error}; the checkpoints before it are kept") from error
     for old in list_states(folder)[:-keep]:
         old.unlink()
     return path
@@ -164,7 +167,7 @@ class MetricsFile:
 
     def append(self, values: dict[str, Any]) -> None:
         """Add one line."""
-        with self.path.open("a") as file:
+        with disk_full_is_an_error(self.path), self.path.open("a") as file:
             file.write(json.dumps(values) + "\n")
 
     def read(self) -> list[dict[str, Any]]:
