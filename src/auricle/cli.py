@@ -60,6 +60,7 @@ def pretrain(
     from auricle import progress
     from auricle.pretraining import run
     from auricle.pretraining.recipe import load_recipe
+    from auricle.training import is_main_process
 
     with progress.PretrainingBar() as bar:
         if resume is not None:
@@ -69,7 +70,7 @@ def pretrain(
         elif recipe is None or out is None:
             raise typer.BadParameter("give a recipe and --out FOLDER, or --resume FOLDER")
         else:
-            model = run.pretrain(load_recipe(recipe, overrides), out, report=bar)
+            model = run.pretrain(load_recipe(recipe, overrides or ()), out, report=bar)
     typer.echo(model)
 
 

@@ -5,30 +5,22 @@ the papers' values. ``key=value`` overrides go on top, nested keys with dots (``
 does not have is an error that names the nearest one.
 """
 
-import difflib
-from importlib import resources
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
 
-from auricle.errors import AuricleError
+from auricle import settings
+from auricle.settings import Positive, Settings, SettingsError, Share
+
+_PACKAGE = "auricle.pretraining"
+
+RecipeError = SettingsError  # what a recipe that cannot be used raises
 
 
-class RecipeError(AuricleError):
-    """A recipe that cannot be used: unknown, with an unknown key, or with a value out of range."""
-
-
-class _Part(pydantic.BaseModel):
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
-
-
-Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-Positive = Annotated[int, pydantic.Field(ge=1)]
-
-
-class Views(_Part):
+class Views(Settings):
     """How two views are made of one crop; 0 or false turns a block off."""
 
     mixup: Share = 0.2  # upper end of the mixing ratio with the memory
@@ -42,7 +34,7 @@ class Views(_Part):
     post_norm: bool = True  # standardise the views of the global batch
 
 
-class Recipe(_Part):
+class Recipe(Settings):
     """Every number of one pre-training run.
 
     Sources: BYOL-A (Niizumi et al. 2021, 2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`,
@@ -50,7 +42,7 @@ class Recipe(_Part):
     """
 
     name: str
-    data: list[str] = []
+    data: list[str] = pydantic.Field(default_factory=list)
     init: str | None = None  # existing weights to go on from: a model's name, folder or file
     encoder: dict[str, Any]  # `architecture` and the fields of that architecture's configuration
     views: Views = Views()
@@ -99,38 +91,33 @@ class Recipe(_Part):
 
 def list_recipes() -> list[str]:
     """Names of the built-in recipes."""
-    folder = resources.files("auricle.pretraining") / "recipes"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return settings.built_in(_PACKAGE)
 
 
-def load_recipe(source: str | Path, overrides: list[str] | None = None) -> Recipe:
-    """Read a recipe by name or from a YAML file and put ``key=value`` overrides on top.
+def load_recipe(source: str | Path, overrides: Iterable[str] | Mapping[str, Any] = ()) -> Recipe:
+    """Read a recipe by name or from a YAML file and put overrides on top.
 
     Parameters
     ----------
     source
         A built-in name (see :func:`list_recipes`) or the path of a YAML file.
     overrides
-        For instance ``["data=/field", "steps=2000", "encoder.channels=32"]``; values are read as YAML.
+        For instance ``["data=/field", "steps=2000", "encoder.channels=32"]``, values read as YAML, or the same as a
+        mapping. `steps` replaces `epochs`, and the other way round.
 
     Raises
     ------
     RecipeError
         For an unknown recipe, an unknown key (naming the nearest one) or a value out of range.
     """
-    text = _recipe_text(source)
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise RecipeError(f"{source} is not valid YAML: {error}") from None
-    if not isinstance(values, dict):
-        raise RecipeError(f"{source} is not a recipe: expected keys and values, found {type(values).__name__}")
+    values = settings.read_yaml(source, package=_PACKAGE, kind="recipe")
     name = str(values.get("name", source))
-    for override in overrides or []:
-        key, separator, value = override.partition("=")
-        if not separator:
-            raise RecipeError(f"expected key=value, got {override!r}")
-        _set(values, key, yaml.safe_load(value) if value else None, name)
+    changes: dict[str, Any] = {}
+    settings.override(changes, overrides, name=name)
+    if "steps" in changes or "epochs" in changes:
+        values.pop("steps", None)
+        values.pop("epochs", None)
+    settings.override(values, changes, name=name)
     if isinstance(values.get("data"), str):
         values["data"] = [values["data"]]
     return build_recipe(values)
@@ -138,52 +125,4 @@ def load_recipe(source: str | Path, overrides: list[str] | None = None) -> Recip
 
 def build_recipe(values: dict[str, Any]) -> Recipe:
     """Make a :class:`Recipe` of plain values; an error names the key, the value and what was expected."""
-    try:
-        return Recipe(**values)
-    except pydantic.ValidationError as error:
-        raise RecipeError(_explain(error, str(values.get("name", "recipe")))) from None
-
-
-def _recipe_text(source: str | Path) -> str:
-    path = Path(source)
-    if path.suffix in (".yaml", ".yml"):
-        if not path.is_file():
-            raise RecipeError(f"no recipe file {path}")
-        return path.read_text()
-    if str(source) not in list_recipes():
-        nearest = difflib.get_close_matches(str(source), list_recipes(), n=1)
-        hint = f"; did you mean {nearest[0]}?" if nearest else f"; there are {', '.join(list_recipes())}"
-        raise RecipeError(f"no recipe {source}{hint}")
-    return (resources.files("auricle.pretraining") / "recipes" / f"{source}.yaml").read_text()
-
-
-def _set(values: dict[str, Any], dotted: str, value: Any, name: str) -> None:
-    *parents, key = dotted.split(".")
-    if key in ("steps", "epochs") and not parents:  # one replaces the other
-        values.pop("steps", None)
-        values.pop("epochs", None)
-    for parent in parents:
-        values = values.setdefault(parent, {})
-        if not isinstance(values, dict):
-            raise RecipeError(f"{name} has no key `{dotted}`: `{parent}` is a single value")
-    values[key] = value
-
-
-def _known_keys(location: tuple[int | str, ...]) -> list[str]:
-    part: type[_Part] = Views if location and location[0] == "views" else Recipe
-    return list(part.model_fields)
-
-
-def _explain(error: pydantic.ValidationError, name: str) -> str:
-    first = error.errors()[0]
-    location = first["loc"]
-    key = ".".join(str(step) for step in location)
-    if first["type"] == "extra_forbidden":
-        nearest = difflib.get_close_matches(str(location[-1]), _known_keys(location[:-1]), n=1)
-        hint = f"; did you mean `{nearest[0]}`?" if nearest else ""
-        return f"{name} has no key `{key}`{hint}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not key:
-        return f"{name}: {message}"
-    message = message[0].lower() + message[1:]
-    return f"{name}: `{key}` is {first['input']!r}: {message}"
+    return settings.build(Recipe, values, name=str(values.get("name", "recipe")))
