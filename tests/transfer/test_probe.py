@@ -1,0 +1,161 @@
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from auricle import randomness
+from auricle.errors import AuricleError
+from auricle.transfer.probe import ProbeData, ProbeSettings, train_probes
+
+N, DIM, CLASSES = 230, 12, 4
+
+
+@pytest.fixture(scope="module")
+def data() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    targets = torch.multinomial(torch.tensor([0.5, 0.25, 0.15, 0.1]), N, replacement=True, generator=generator)
+    centres = torch.randn(CLASSES, DIM, generator=generator)
+    x = 5.0 + torch.linspace(0.1, 3.0, DIM) * (centres[targets] + torch.randn(N, DIM, generator=generator))
+    return x, targets
+
+
+def two_folds_of_unequal_size(seeds: tuple[int, ...] = (0, 1)) -> list[ProbeData]:
+    rows = np.arange(N)
+    return [
+        ProbeData(train, valid, seed, fold)
+        for seed in seeds
+        for fold, train, valid in [
+            (1, rows[:100], rows[200:]),
+            (2, rows[30:200], rows[:30]),
+            (3, rows[:128], rows[200:]),
+        ]
+    ]
+
+
+def textbook_probe(
+    x: torch.Tensor, targets: torch.Tensor, data: ProbeData, classes: int, settings: ProbeSettings
+) -> tuple[torch.Tensor, int, list[float]]:
+    """The same recipe in plain torch, one probe at a time; weight and bias side by side, best epoch, losses."""
+    train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid)
+    if settings.standardise:
+        x = (x - x[train].mean(0)) / x[train].std(0, correction=0)
+    layer = nn.Linear(x.shape[1], classes)
+    key = randomness.keys(data.seed, f"probe weights, fold {data.fold}", torch.arange(classes))
+    bound = x.shape[1] ** -0.5
+    first = randomness.uniform(key, x.shape[1] + 1, low=-bound, high=bound)
+    with torch.no_grad():
+        layer.weight.copy_(first[:, :-1])
+        layer.bias.copy_(first[:, -1])
+    counts = torch.bincount(targets[train], minlength=max(classes, 2))
+    weight = len(train) / (len(counts) * counts) if settings.class_weighted else torch.ones(len(counts))
+
+    def loss_of(rows: torch.Tensor) -> torch.Tensor:
+        logits = layer(x[rows])
+        if classes > 1:
+            return nn.functional.cross_entropy(logits, targets[rows], weight=weight)
+        each = weight[targets[rows]]
+        loss = nn.functional.binary_cross_entropy_with_logits(
+            logits[:, 0], targets[rows].float(), weight=each, reduction="sum"
+        )
+        return loss / each.sum()
+
+    optimiser = torch.optim.Adam(layer.parameters(), lr=settings.learning_rate)
+    # torch lets `patience` epochs pass and reduces after one more.
+    plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
+        optimiser, factor=settings.reduction, patience=settings.patience - 1, threshold=0.0, eps=0.0
+    )
+    best, best_epoch, losses = torch.empty(0), -1, []
+    for epoch in range(settings.epochs):
+        order = train[randomness.permutation(data.seed, f"probe order, fold {data.fold}", epoch, len(train))]
+        for batch in torch.split(order, settings.batch_size):
+            optimiser.zero_grad()
+            loss_of(batch).backward()
+            optimiser.step()
+        with torch.no_grad():
+            loss = float(loss_of(valid))
+        if not losses or loss < min(losses):
+            best_epoch = epoch
+            best = torch.cat([layer.weight, layer.bias[:, None]], dim=1).detach().clone()
+        losses.append(loss)
+        plateau.step(loss)
+    return best, best_epoch, losses
+
+
+@pytest.mark.parametrize("classes", [CLASSES, 1])
+@pytest.mark.parametrize("standardise", [False, True])
+@pytest.mark.parametrize("class_weighted", [True, False])
+def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
+    data: tuple[torch.Tensor, torch.Tensor], classes: int, standardise: bool, class_weighted: bool
+) -> None:
+    x, targets = data
+    targets = targets if classes > 1 else (targets == 2).long()
+    # So high a learning rate that the validation loss turns and the plateau comes.
+    settings = ProbeSettings(
+        epochs=25,
+        learning_rate=0.1,
+        batch_size=32,
+        patience=3,
+        standardise=standardise,
+        class_weighted=class_weighted,
+    )
+    probes = two_folds_of_unequal_size()
+    trained = train_probes(x, targets, probes, classes=classes, settings=settings)
+    reduced = 0
+    for index, probe in enumerate(probes):
+        expected, best_epoch, losses = textbook_probe(x, targets, probe, classes, settings)
+        assert trained.best_epoch[index] == best_epoch
+        assert trained.valid_loss[:, index].tolist() == pytest.approx(losses, rel=1e-3)
+        rows = torch.arange(N)
+        seen = x
+        if standardise:
+            train = x[torch.from_numpy(probe.train)]
+            seen = (x - train.mean(0)) / train.std(0, correction=0)
+        logits = seen @ expected[:, :-1].T + expected[:, -1]
+        assert torch.allclose(trained.logits(index, x, rows.numpy()), logits, rtol=2e-3, atol=2e-3)
+        reduced += best_epoch < settings.epochs - settings.patience
+    assert reduced > 0
+
+
+def test_a_probe_does_not_depend_on_its_neighbours(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    probes = two_folds_of_unequal_size((0, 1, 2))
+    settings = ProbeSettings(epochs=5, batch_size=32)
+    together = train_probes(*data, probes, classes=CLASSES, settings=settings)
+    alone = train_probes(*data, [probes[4]], classes=CLASSES, settings=settings)
+    assert torch.allclose(together.weight[4], alone.weight[0], atol=1e-6)
+    assert torch.allclose(together.bias[4], alone.bias[0], atol=1e-6)
+    assert not torch.allclose(together.weight[4], together.weight[1], atol=1e-3)
+
+
+def test_equal_seeds_give_equal_probes(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    settings = ProbeSettings(epochs=3)
+    first, again = (
+        train_probes(*data, two_folds_of_unequal_size(), classes=CLASSES, settings=settings) for _ in range(2)
+    )
+    assert torch.equal(first.weight, again.weight)
+
+
+def test_standardised_probes_do_not_care_about_offset_and_scale(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    x, targets = data
+    settings = ProbeSettings(epochs=5, learning_rate=0.01, standardise=True)
+    probes = two_folds_of_unequal_size((0,))
+    plain = train_probes(x, targets, probes, classes=CLASSES, settings=settings)
+    other_x = 1000.0 * x - 300.0
+    other = train_probes(other_x, targets, probes, classes=CLASSES, settings=settings)
+    rows = np.arange(N)
+    assert torch.allclose(plain.logits(0, x, rows), other.logits(0, other_x, rows), atol=1e-2)
+
+
+def test_a_constant_dimension_survives_standardisation(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    x, targets = data
+    x = torch.cat([x, torch.full((N, 1), 7.3)], dim=1)
+    settings = ProbeSettings(epochs=2, standardise=True)
+    trained = train_probes(x, targets, two_folds_of_unequal_size((0,)), classes=CLASSES, settings=settings)
+    assert torch.isfinite(trained.weight).all()
+
+
+def test_a_loss_that_is_not_finite_stops_training(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    x, targets = data
+    with pytest.raises(AuricleError, match="not finite after epoch 1"):
+        train_probes(
+            x * 1e38, targets, two_folds_of_unequal_size((0,)), classes=CLASSES, settings=ProbeSettings(epochs=2)
+        )
