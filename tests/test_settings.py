@@ -50,12 +50,12 @@ def test_key_value_texts_and_nested_mappings_change_the_same_values() -> None:
 def test_an_override_that_is_no_key_and_value_is_refused() -> None:
     with pytest.raises(SettingsError, match="expected key=value, got 'gears'"):
         settings.override({}, ["gears"], name="bicycle")
-    with pytest.raises(SettingsError, match="bicycle has no key `gears.low`: `gears` is a single value"):
+    with pytest.raises(SettingsError, match=r"bicycle has no key `gears\.low`: `gears` is a single value"):
         settings.override({"gears": 7}, ["gears.low=1"], name="bicycle")
 
 
 def test_a_file_that_is_not_there_or_no_mapping_is_named(tmp_path) -> None:
-    with pytest.raises(SettingsError, match="no recipe file nowhere.yaml"):
+    with pytest.raises(SettingsError, match=r"no recipe file nowhere\.yaml"):
         settings.read_yaml("nowhere.yaml", package="auricle.pretraining", kind="recipe")
     with pytest.raises(SettingsError, match=r"no recipe byola-2022-smal; did you mean byola-2022-small\?"):
         settings.read_yaml("byola-2022-smal", package="auricle.pretraining", kind="recipe")

@@ -6,7 +6,7 @@ expectation, and an unknown key by the nearest one that exists; no error message
 
 import difflib
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -159,11 +159,14 @@ def _explain(error: pydantic.ValidationError, kind: type[Settings], name: str) -
 def _known_keys(kind: type[Settings], location: tuple[int | str, ...]) -> list[str]:
     """Keys of the settings that lie at a location inside others."""
     for step in location:
-        field = kind.model_fields.get(str(step))
-        if field is None:  # an index, or a key of a mapping
-            continue
-        parts = [field.annotation, *typing.get_args(field.annotation)]
-        inside = [part for part in parts if isinstance(part, type) and issubclass(part, Settings)]
-        if inside:
-            kind = inside[0]
+        field = kind.model_fields.get(str(step))  # None for an index, or for a key of a mapping
+        kind = kind if field is None else next(_settings_in(field.annotation), kind)
     return list(kind.model_fields)
+
+
+def _settings_in(annotation: Any) -> Iterator[type[Settings]]:
+    """The settings that a type is made of, for instance in ``list[Views] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _settings_in(part)
