@@ -28,7 +28,6 @@ class PretrainingBar:
         self._stage: type | None = None
 
     def __enter__(self) -> Self:
-        self._progress.start()
         return self
 
     def __exit__(
@@ -62,6 +61,7 @@ class PretrainingBar:
         self.console.print(f"plan: {plan.steps:,} steps of {plan.batch_size}{start}")
 
     def _bar(self, stage: type, description: str, share: float, status: str) -> None:
+        self._progress.start()  # only now: a bar that never had anything to show would leave an empty line
         if self._task is None or self._stage is not stage:
             if self._task is not None:
                 self._progress.remove_task(self._task)

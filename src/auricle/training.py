@@ -72,6 +72,11 @@ def make_accelerator(*, device: str, precision: str, accumulate: int = 1) -> Acc
     )
 
 
+def is_main_process() -> bool:
+    """Whether this is the one process of a `torchrun` that talks to the user; always so without it."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def environment() -> dict[str, Any]:
     """What bit-for-bit equality depends on besides the recipe: versions, threads and processes."""
     return {

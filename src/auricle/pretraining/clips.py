@@ -102,6 +102,8 @@ def find_stretches(sources: list[str]) -> list[Stretch]:
     found: list[Stretch] = []
     for source in sources:
         path = Path(source)
+        if not path.exists():
+            raise AuricleError(f"{path} does not exist: data takes folders of audio and manifests (.csv, .parquet)")
         manifest = Manifest.from_folder(path) if path.is_dir() else Manifest.read(path)
         starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
         ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
