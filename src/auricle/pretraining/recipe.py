@@ -13,6 +13,7 @@ import pydantic
 import yaml
 
 from auricle import settings
+from auricle.files import atomic_write
 from auricle.settings import Positive, Settings, SettingsError, Share
 
 _PACKAGE = "auricle.pretraining"
@@ -86,7 +87,8 @@ class Recipe(Settings):
 
     def write(self, path: Path) -> None:
         """Write the resolved recipe as YAML."""
-        path.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
+        with atomic_write(path) as temporary:
+            temporary.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def list_recipes() -> list[str]:

@@ -158,7 +158,6 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     with ExitStack() as stack:
         if main:
             stack.enter_context(FolderLock(folder))
-            recipe.write(folder / "recipe.yaml")
         encoder = build_encoder(recipe)
         states = list_states(folder / "checkpoints")
         accelerator.wait_for_everyone()  # nobody may write a state before all have looked
@@ -178,6 +177,7 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
         if main:
             metrics.cut_back(run.step)
             if not states:
+                recipe.write(folder / "recipe.yaml")
                 run.save()
         report(_plan(recipe, encoder, crops, steps, run.step))
         _loop(run, crops, steps, metrics, report)
