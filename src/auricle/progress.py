@@ -3,12 +3,14 @@
 Libraries report events and never print; this module, used by the command line alone, shows them.
 """
 
+import time
 from types import TracebackType
 from typing import Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from auricle.embedding import EmbedProgress, EmbedSummary
 from auricle.pretraining.events import Decoding, Note, Plan, Step
 
 
@@ -67,3 +69,46 @@ class PretrainingBar:
                 self._progress.remove_task(self._task)
             self._task, self._stage = self._progress.add_task(description, total=1.0, status=""), stage
         self._progress.update(self._task, completed=share, status=status)
+
+
+class EmbeddingBar:
+    """Shows a bulk embedding as one bar, with seconds of audio per second; call it with the job's progress."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(compact=True),
+            console=console or Console(stderr=True, highlight=False),
+        )
+        self._task: TaskID | None = None
+        self._start = 0.0, 0.0  # when the first progress came, and the seconds it told of
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, now: EmbedProgress) -> None:
+        """Show how far the job is."""
+        if self._task is None:
+            self._start = time.monotonic(), now.seconds
+            self._progress.start()
+            self._task = self._progress.add_task("embedding", total=now.clips, status="")
+        elapsed = time.monotonic() - self._start[0]
+        speed = f"  {(now.seconds - self._start[1]) / elapsed:,.0f} s of audio per s" if elapsed > 1 else ""
+        rejected = f"  {now.rejected:,} rejected" if now.rejected else ""
+        status = f"{now.done:,}/{now.clips:,} clips  {now.seconds / 3600:,.2f} h{rejected}{speed}"
+        self._progress.update(self._task, completed=now.done, status=status)
+
+
+def embedding_summary(summary: EmbedSummary) -> str:
+    """One line about a finished embeddings file."""
+    rejected = f" · {summary.rejected:,} rejected ({summary.rejected_path})" if summary.rejected else ""
+    complete = " (complete already, nothing to do)" if summary.was_complete else ""
+    hours = f"{summary.seconds / 3600:,.2f} h"
+    return f"{summary.path}: {summary.rows:,} embeddings of {summary.clips:,} clips · {hours}{rejected}{complete}"

@@ -1,0 +1,226 @@
+"""The embeddings file: Parquet that anything reads, one row per clip, window or frame.
+
+A row holds the manifest's columns, ``start`` and ``end`` (seconds) and ``embedding`` (a fixed-size list of float32).
+The file's metadata says as plain text which model made it, and how; beside it ``FILE.rejected.csv`` names what could
+not be embedded.
+"""
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from auricle import __version__
+from auricle.errors import AuricleError
+from auricle.files import atomic_write
+
+SUFFIX = ".parquet"
+REJECTED_SUFFIX = ".rejected.csv"
+
+_ABOUT_CONTENT = {  # what makes two jobs different, and how an error calls it
+    "weights_fingerprint": "model",
+    "manifest_fingerprint": "clips",
+    "root": "root folder",
+    "window": "window",
+    "hop": "hop",
+    "frames": "frames",
+    "precision": "precision",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job:
+    """What decides the content of an embeddings file; its fields are the keys of the file's metadata.
+
+    Attributes
+    ----------
+    model, weights_fingerprint
+        The encoder.
+    manifest_fingerprint, root
+        The clips, and the folder that their paths start from.
+    window, hop
+        Seconds; None for one row per clip.
+    frames
+        Whether a row is a frame.
+    precision
+        ``float32`` or ``bfloat16``: what the encoder computed in. Embeddings are stored as float32.
+    sample_rate
+        Hz.
+    embedding_dim
+        Length of `embedding`.
+    """
+
+    model: str
+    weights_fingerprint: str
+    manifest_fingerprint: str
+    root: str
+    window: float | None
+    hop: float | None
+    frames: bool
+    precision: str
+    sample_rate: int
+    embedding_dim: int
+
+    def metadata(self) -> dict[str, str]:
+        """All fields as text, empty where there is none; `frames` is ``true`` or ``false``."""
+        texts = {key: "" if value is None else str(value) for key, value in asdict(self).items()}
+        return texts | {"frames": str(self.frames).lower(), "auricle_version": __version__}
+
+    def difference(self, metadata: dict[str, str]) -> str | None:
+        """What another file's metadata says otherwise, as a phrase; None when it is of the same job."""
+        mine = self.metadata()
+        for key, name in _ABOUT_CONTENT.items():
+            theirs = metadata.get(key)
+            if theirs is None:
+                return f"it does not say its {name}"
+            if theirs != mine[key]:
+                if key == "manifest_fingerprint":
+                    return "its clips are not these"
+                theirs, now = theirs or "none", mine[key] or "none"
+                if key == "weights_fingerprint":
+                    theirs, now = f"{metadata.get('model')} {theirs}", f"{self.model} {now}"
+                return f"its {name} is {theirs}, not {now}"
+        return None
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that cannot be embedded, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class EmbedSummary:
+    """What an embeddings file holds.
+
+    Attributes
+    ----------
+    path
+        The file.
+    rows
+        Its embeddings.
+    clips
+        Rows of the manifest.
+    seconds
+        Of audio that was read.
+    rejected
+        Clips that could not be embedded; they are named in `rejected_path`.
+    was_complete
+        Whether the file was there already, so that there was nothing to do.
+    """
+
+    path: Path
+    rows: int
+    clips: int
+    seconds: float
+    rejected: int
+    was_complete: bool = False
+
+    @property
+    def rejected_path(self) -> Path:
+        """``FILE.rejected.csv``, which exists if anything was rejected."""
+        return rejected_path(self.path)
+
+
+def rejected_path(out: Path) -> Path:
+    """The table of what could not be embedded into `out`."""
+    return out.with_name(out.name.removesuffix(SUFFIX) + REJECTED_SUFFIX)
+
+
+def read_embeddings(path: Path | str) -> tuple[pa.Table, NDArray[np.float32]]:
+    """Read an embeddings file.
+
+    Parameters
+    ----------
+    path
+        Parquet with a column ``embedding``: lists of one length.
+
+    Returns
+    -------
+    table
+        All other columns, with the file's metadata in ``table.schema.metadata``.
+    embeddings
+        ``(rows, dim)`` float32.
+
+    Raises
+    ------
+    AuricleError
+        When the file is missing, no Parquet, or has no such column.
+    """
+    path = Path(path)
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            if "embedding" not in names:
+                raise AuricleError(f"{path} has no column `embedding`: expected what `auricle embed` writes")
+            table = file.read([name for name in names if name != "embedding"])
+            return table, _embeddings(file, path)
+    except FileNotFoundError:
+        raise AuricleError(f"{path} does not exist: expected an embeddings file") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise AuricleError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+
+
+def _embeddings(file: pq.ParquetFile, path: Path) -> NDArray[np.float32]:
+    kind = file.schema_arrow.field("embedding").type
+    found: NDArray[np.float32] | None = None
+    row = 0
+    for batch in file.iter_batches(columns=["embedding"]):
+        column = batch.column(0)
+        values = column.flatten().to_numpy(zero_copy_only=False)
+        dim = kind.list_size if pa.types.is_fixed_size_list(kind) else len(values) // max(1, len(column))
+        if found is None:
+            found = np.empty((file.metadata.num_rows, dim), dtype=np.float32)
+        if column.null_count or found.shape[1] != dim or len(values) != len(column) * dim:
+            raise AuricleError(f"{path}: column `embedding` holds lists of different lengths")
+        found[row : row + len(column)] = values.reshape(len(column), dim)
+        row += len(column)
+    return np.empty((0, 0), dtype=np.float32) if found is None else found
+
+
+def finished(out: Path, job: Job) -> EmbedSummary | None:
+    """What is in `out` when it was made by this very job; None when there is no such file.
+
+    Raises
+    ------
+    AuricleError
+        When `out` is something else, which must not be overwritten.
+    """
+    if out.suffix != SUFFIX:
+        raise AuricleError(f"the output is Parquet: give a file that ends in {SUFFIX}, not {out}")
+    if not out.exists():
+        return None
+    try:
+        metadata = metadata_of(out)
+    except (pa.ArrowInvalid, OSError) as error:
+        raise AuricleError(f"{out} exists and is no embeddings file; choose another output") from error
+    different = job.difference(metadata)
+    if different is not None:
+        raise AuricleError(f"{out} is of another job ({different}); delete it or choose another output")
+    return summary_of(out, metadata, was_complete=True)
+
+
+def summary_of(out: Path, metadata: dict[str, str], *, was_complete: bool) -> EmbedSummary:
+    """What the metadata of the finished file `out` says."""
+    rows, clips, rejected = (int(metadata[key]) for key in ("rows", "clips", "rejected"))
+    return EmbedSummary(out, rows, clips, float(metadata["seconds"]), rejected, was_complete)
+
+
+def metadata_of(path: Path) -> dict[str, str]:
+    """The plain text that a Parquet file carries."""
+    pairs = pq.read_metadata(path).metadata or {}
+    return {key.decode(): value.decode() for key, value in pairs.items() if key != b"ARROW:schema"}
+
+
+def write_rejected(rejected: list[Rejected], path: Path) -> None:
+    """Write a table of what cannot be used: path, reason."""
+    with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["path", "reason"])
+        writer.writerows([entry.path, entry.reason] for entry in rejected)

@@ -1,0 +1,309 @@
+"""The parts of an embeddings file that is being made, so that a killed job goes on where it was.
+
+Finished parts lie in ``FILE.parquet.parts/``, each written in one step and a readable embeddings file of its own; each
+says from which row of the manifest to which it goes. At the end they are joined into the file in one step, and removed.
+"""
+
+import contextlib
+import csv
+import math
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Any, NamedTuple, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from auricle.embedding.file import (
+    REJECTED_SUFFIX,
+    SUFFIX,
+    EmbedSummary,
+    Job,
+    Rejected,
+    metadata_of,
+    rejected_path,
+    summary_of,
+    write_rejected,
+)
+from auricle.errors import AuricleError
+from auricle.files import FolderLock, atomic_write, disk_full_is_an_error
+
+PART_SECONDS = 20.0  # of work at most that a kill undoes
+PART_BYTES = 256 << 20
+ROW_GROUP_BYTES = 32 << 20
+
+_PART_NAME = "part-{:06d}"
+
+
+class Position(NamedTuple):
+    """Where a job is: a row of the manifest, and in it a window."""
+
+    row: int
+    window: int = 0
+
+
+class Parts:
+    """The parts of one job; a context manager that owns their folder.
+
+    Parameters
+    ----------
+    out
+        The file to be.
+    job
+        What it holds. Parts of the same job are gone on from.
+    columns
+        Schema of the table before ``start``, ``end`` and ``embedding``.
+
+    Attributes
+    ----------
+    position : Position
+        Where the finished parts end.
+    seconds : float
+        Of audio in them.
+    rejected : list of Rejected
+        In them.
+
+    Raises
+    ------
+    AuricleError
+        On entering: when another process writes there, or when the parts there are of another job.
+    """
+
+    def __init__(self, out: Path, job: Job, columns: pa.Schema) -> None:
+        self.out, self.job = out, job
+        self.folder = out.with_name(out.name + ".parts")
+        self.position = Position(0)
+        self.seconds = 0.0
+        self.rejected: list[Rejected] = []
+        vector = pa.list_(pa.float32(), job.embedding_dim)
+        fields = [*columns.remove_metadata(), ("start", pa.float64()), ("end", pa.float64()), ("embedding", vector)]
+        self.schema = pa.schema(fields)
+        self._finished: list[Path] = []
+        self._part: _Part | None = None
+        self._lock = FolderLock(self.folder)
+
+    def __enter__(self) -> Self:
+        try:
+            self._lock.__enter__()
+        except OSError as error:
+            raise AuricleError(f"cannot write {self.out}: {error.strerror}") from error
+        try:
+            self._find_finished()
+        except BaseException:
+            self._lock.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        try:
+            if self._part is not None:
+                # What is whole is kept, whatever stopped the job; a full disk has nothing left to keep it on.
+                with contextlib.suppress(OSError, AuricleError):
+                    self._part.close(keep=self._part.is_whole)
+                if not self._part.path.exists():
+                    self.position = self._part.start
+        finally:
+            self._lock.__exit__(None, None, None)
+            with contextlib.suppress(OSError):  # unless parts are in it
+                self.folder.rmdir()
+
+    def _find_finished(self) -> None:
+        """Go on after the parts that follow each other from the start; remove what else a killed job left there."""
+        while (path := self._path(len(self._finished))).exists():
+            try:
+                metadata = metadata_of(path)
+                start, end = (Position(*map(int, metadata[key].split())) for key in ("from", "to"))
+                seconds = float(metadata["seconds"])
+                with path.with_suffix(REJECTED_SUFFIX).open(newline="", encoding="utf-8") as file:
+                    rejected = [Rejected(**row) for row in csv.DictReader(file)]
+            except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
+                break  # damaged: made again
+            different = self.job.difference(metadata)
+            if different is not None:
+                raise AuricleError(
+                    f"{self.folder} holds the parts of another job ({different}); delete it or choose another output"
+                )
+            if start != self.position:
+                break
+            self._finished.append(path)
+            self.position = end
+            self.seconds += seconds
+            self.rejected += rejected
+        kept = set(self._finished) | {path.with_suffix(REJECTED_SUFFIX) for path in self._finished}
+        for pattern in ("part-*", ".part-*.tmp*", self.out.name, f".{self.out.stem}.*.tmp*"):
+            for leftover in set(self.folder.glob(pattern)) - kept:
+                leftover.unlink()
+
+    def _path(self, number: int) -> Path:
+        return self.folder / (_PART_NAME.format(number) + SUFFIX)
+
+    def write(self, table: pa.Table) -> None:
+        """Add rows; they count from the next :meth:`advance` on."""
+        if self._part is None:
+            self._part = _Part(self._path(len(self._finished)), self.schema, self.job, self.position)
+        self._part.write(table)
+
+    def advance(self, position: Position, *, seconds: float, rejected: list[Rejected]) -> None:
+        """All up to `position` has been written: `seconds` more of audio, without what was `rejected`."""
+        if self._part is None:
+            self.write(self.schema.empty_table())
+        assert self._part is not None
+        self._part.advance(position, seconds, rejected)
+        self.position = position
+        self.seconds += seconds
+        self.rejected += rejected
+        if self._part.is_full:
+            self.close_part()
+
+    def close_part(self) -> None:
+        """Put down what was written since the last part, so that a kill cannot undo it."""
+        if self._part is not None:
+            part, self._part = self._part, None
+            part.close(keep=True)
+            self._finished.append(part.path)
+
+    def finish(self, *, clips: int) -> EmbedSummary:
+        """Join the parts of all `clips` rows of the manifest into the file, and remove them.
+
+        Raises
+        ------
+        AuricleError
+            When every clip was rejected, or when the disk cannot hold the file beside its parts.
+        """
+        self.close_part()
+        rows = sum(pq.read_metadata(path).num_rows for path in self._finished)
+        if self.rejected:
+            write_rejected(self.rejected, rejected_path(self.out))
+        else:
+            rejected_path(self.out).unlink(missing_ok=True)
+        if rows == 0:
+            self.discard()
+            first = self.rejected[0]
+            raise AuricleError(
+                f"no usable audio: all {clips} clips were rejected, the first is {first.path}: {first.reason}"
+            )
+        counts = {"rows": rows, "clips": clips, "seconds": self.seconds, "rejected": len(self.rejected)}
+        metadata = self.job.metadata() | {key: str(value) for key, value in counts.items()}
+        self._check_space()
+        joined = self.folder / self.out.name  # a kill leaves nothing beside `out`
+        schema = self.schema.with_metadata(metadata)
+        with atomic_write(joined) as temporary, pq.ParquetWriter(temporary, schema, **_layout(schema)) as writer:
+            for group in self._row_groups():
+                writer.write_table(group)
+        joined.replace(self.out)
+        self.discard()
+        return summary_of(self.out, metadata, was_complete=False)
+
+    def _check_space(self) -> None:
+        missing = sum(path.stat().st_size for path in self._finished) - shutil.disk_usage(self.folder).free
+        if missing > 0:
+            amount = math.ceil(missing / 1e8) / 10
+            raise AuricleError(
+                f"disk full before {self.out} could be joined; finished parts are kept; "
+                f"free {amount:.1f} GB and run the same command again"
+            )
+
+    def _row_groups(self) -> Iterator[pa.Table]:
+        size = _rows_per_group(self.schema)
+        waiting: list[pa.RecordBatch] = []
+        rows = 0
+        for path in self._finished:
+            with pq.ParquetFile(path) as part:
+                for batch in part.iter_batches(batch_size=size):
+                    waiting.append(batch)
+                    rows += len(batch)
+                    if rows >= size:
+                        yield pa.Table.from_batches(waiting, self.schema)
+                        waiting, rows = [], 0
+        if waiting:
+            yield pa.Table.from_batches(waiting, self.schema)
+
+    def discard(self) -> None:
+        """Remove the finished parts."""
+        # The last part goes first: what a kill leaves can be gone on from.
+        for path in reversed(self._finished):
+            path.unlink()
+            path.with_suffix(REJECTED_SUFFIX).unlink()
+        self._finished = []
+
+
+class _Part:
+    """The part that is being written."""
+
+    def __init__(self, path: Path, schema: pa.Schema, job: Job, start: Position) -> None:
+        self.path = path
+        self.schema = schema
+        self.start = self._end = start
+        self._seconds = 0.0
+        self._rejected: list[Rejected] = []
+        self._opened = time.monotonic()
+        self._bytes = 0
+        self._waiting: list[pa.Table] = []
+        self.is_whole = True  # nothing was written since the last `advance`
+        with disk_full_is_an_error(path), ExitStack() as stack:
+            temporary = stack.enter_context(atomic_write(path))
+            self._writer = stack.enter_context(
+                pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **_layout(schema))
+            )
+            self._open = stack.pop_all()
+
+    @property
+    def is_full(self) -> bool:
+        return self._bytes > PART_BYTES or time.monotonic() - self._opened > PART_SECONDS
+
+    def write(self, table: pa.Table) -> None:
+        self.is_whole = False
+        self._bytes += table.nbytes
+        self._waiting.append(table)
+        if sum(len(table) for table in self._waiting) >= _rows_per_group(self.schema):
+            self._flush()
+
+    def advance(self, position: Position, seconds: float, rejected: list[Rejected]) -> None:
+        self.is_whole = True
+        self._end = position
+        self._seconds += seconds
+        self._rejected += rejected
+
+    def close(self, *, keep: bool) -> None:
+        if not keep:
+            with contextlib.suppress(_DiscardedError), self._open:
+                raise _DiscardedError
+            return
+        with self._open:
+            self._flush()
+            self._writer.add_key_value_metadata(
+                {
+                    "from": f"{self.start.row} {self.start.window}",
+                    "to": f"{self._end.row} {self._end.window}",
+                    "seconds": str(self._seconds),
+                }
+            )
+            write_rejected(self._rejected, self.path.with_suffix(REJECTED_SUFFIX))
+
+    def _flush(self) -> None:
+        if not self._waiting:
+            return
+        with disk_full_is_an_error(self.path):
+            self._writer.write_table(pa.concat_tables(self._waiting))
+        self._waiting = []
+
+
+class _DiscardedError(Exception):
+    """Makes `atomic_write` drop its file."""
+
+
+def _rows_per_group(schema: pa.Schema) -> int:
+    dim: int = schema.field("embedding").type.list_size
+    return max(1, ROW_GROUP_BYTES // (4 * dim))
+
+
+def _layout(schema: pa.Schema) -> dict[str, Any]:
+    """How columns are stored: embeddings as they are (they do not shrink, and dictionaries would cost time)."""
+    others = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    return {"compression": "none", "use_dictionary": others, "write_statistics": others}

@@ -1,0 +1,183 @@
+"""From files to pools: some minutes of sound, in the manifest's order, that are embedded together.
+
+Where a pool ends depends on nothing but the sound and where the last pool ended. A job that was killed and goes on
+where a pool ended therefore makes the same pools, and from them the same numbers, as an undisturbed one.
+"""
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
+
+import numpy as np
+
+from auricle.audio import AudioError, Waveform
+from auricle.embedding.parts import Position
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.reading import Readers, Recording, Request
+
+POOL_CLIPS = 2048  # at most, however short they are
+
+
+@dataclass(frozen=True)
+class Windows:
+    """How clips are cut.
+
+    Attributes
+    ----------
+    window, hop
+        Length of a window and distance from one to the next, in seconds.
+    """
+
+    window: float
+    hop: float
+
+    @classmethod
+    def checked(cls, window: float | None, hop: float | None) -> Self | None:
+        """From what a user gave: `hop` is `window` by default; None without a window."""
+        if window is None:
+            if hop is not None:
+                raise AuricleError("hop is the distance between windows: give window too")
+            return None
+        windows = cls(float(window), float(window if hop is None else hop))
+        for name, value in (("window", windows.window), ("hop", windows.hop)):
+            if not (value > 0 and math.isfinite(value)):
+                raise AuricleError(f"{name} must be above 0 s, got {value}")
+        return windows
+
+    def cut(self, blocks: Iterable[Waveform], rate: int) -> Iterator[tuple[float, Waveform]]:
+        """Start in seconds and samples of each window of a clip that comes in blocks.
+
+        A last, shorter window is kept when it is at least half a window long and holds sound that no other does. A clip
+        shorter than a window is one window, so that every clip has one.
+        """
+        length = max(1, round(self.window * rate))
+        held = np.zeros(0, dtype=np.float32)
+        base = number = first = 0  # sample of the clip at which `held` starts; the next window and its first sample
+        for block in blocks:
+            held = np.concatenate([held, block])
+            while first + length <= base + len(held):
+                yield number * self.hop, held[first - base : first - base + length]
+                number += 1
+                first = round(number * self.hop * rate)
+            done = min(first - base, len(held))
+            held, base = held[done:], base + done
+        end = base + len(held)
+        covered = round((number - 1) * self.hop * rate) + length if number else 0
+        if end > covered and (number == 0 or end - first >= length / 2):
+            yield number * self.hop, held[first - base :]
+
+
+@dataclass(frozen=True)
+class Clip:
+    """A waveform to embed; `start` and `end` are seconds of its file, `row` is the manifest's."""
+
+    row: int
+    start: float
+    end: float
+    waveform: Waveform
+
+
+class LongClip(NamedTuple):
+    """Sound to embed that is too long to be held; it ends at `end` seconds, or where the file does."""
+
+    row: int
+    start: float
+    end: float | None
+    recording: Recording
+
+
+@dataclass
+class Pool:
+    """What is embedded together: some clips, or one long clip alone.
+
+    Attributes
+    ----------
+    until
+        Where the next pool starts.
+    clips
+        In the manifest's order.
+    long
+        A long clip.
+    rejected
+        Why a row of the manifest cannot be embedded.
+    seconds
+        Of the files' sound in `clips`; what two windows share counts once.
+    """
+
+    until: Position
+    clips: list[Clip] = field(default_factory=list)
+    long: LongClip | None = None
+    rejected: dict[int, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    _samples: int = 0
+
+    def add(self, clip: Clip, *, seconds: float) -> None:
+        """Add a clip that holds `seconds` of sound that the clip before it does not."""
+        self.clips.append(clip)
+        self.seconds += seconds
+        self._samples += len(clip.waveform)
+
+    def is_full(self, samples: int) -> bool:
+        """Whether `samples` or `POOL_CLIPS` have been reached."""
+        return self._samples >= samples or len(self.clips) + len(self.rejected) >= POOL_CLIPS
+
+
+def pools(
+    readers: Readers, manifest: Manifest, begin: Position, *, windows: Windows | None, samples: int
+) -> Iterator[Pool]:
+    """The clips of a manifest from `begin` on, in pools of about `samples`."""
+    rate = readers.sample_rate
+    starts = [start or 0.0 for start in manifest.column("start")] if manifest.has("start") else [0.0] * len(manifest)
+    ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
+    files = manifest.files
+    rows = range(begin.row, len(manifest))
+    requests = (Request(files[row], starts[row], _duration(starts[row], ends[row])) for row in rows)
+    pool = Pool(begin)
+    for row, sound in zip(rows, readers.read(requests), strict=True):
+        start = starts[row]
+        if isinstance(sound, AudioError):
+            pool.rejected[row] = sound.reason
+        elif windows is not None:
+            read = 0.0
+            try:
+                blocks = sound if isinstance(sound, Recording) else [sound]
+                for number, (offset, waveform) in enumerate(windows.cut(blocks, rate)):
+                    end = offset + len(waveform) / rate
+                    new, read = end - max(read, offset), end
+                    if Position(row, number) < begin:
+                        continue
+                    pool.add(Clip(row, start + offset, start + end, waveform), seconds=new)
+                    pool.until = Position(row, number + 1)
+                    if pool.is_full(samples):
+                        yield pool
+                        pool = Pool(pool.until)
+            except AudioError as error:  # a long recording that breaks further on keeps its windows before that
+                pool.rejected[row] = error.reason
+        elif isinstance(sound, Recording):
+            # Handed on at once and alone: its process waits for someone to take the blocks.
+            if pool.clips or pool.rejected:
+                yield pool
+            yield Pool(Position(row + 1), long=LongClip(row, start, ends[row], sound))
+            pool = Pool(Position(row + 1))
+        else:
+            end = end_of(start, ends[row], len(sound), rate)
+            pool.add(Clip(row, start, end, sound), seconds=len(sound) / rate)
+        pool.until = Position(row + 1)
+        if pool.is_full(samples):
+            yield pool
+            pool = Pool(pool.until)
+    if pool.clips or pool.rejected:
+        yield pool
+
+
+def _duration(start: float, end: float | None) -> float | None:
+    return None if end is None else end - start
+
+
+def end_of(start: float, asked: float | None, samples: int, rate: int) -> float:
+    """Where `samples` from `start` on end: where it was asked for, unless the file ended before."""
+    if asked is not None and samples == max(1, round(asked * rate) - round(start * rate)):
+        return asked
+    return start + samples / rate
