@@ -1,0 +1,189 @@
+"""A map that plays sound, as one piece of HTML: points on a canvas, and the clips themselves beside them.
+
+The fragment needs no server and no network: excerpts are embedded as Ogg Opus under a size budget, names and labels as
+JSON that no file name can break out of. It is put into a page that defines the colours (`--ink`, `--paper`, `--line`,
+`--faint`, `--accent`); script and style are in ``sound_map.js`` and ``sound_map.css`` beside this module.
+"""
+
+import base64
+import html
+import io
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from auricle import audio
+
+SAMPLE_RATE = 16_000  # Hz of the excerpts; one of the rates that Opus knows
+LONGEST_SECONDS = 3.0  # of a clip that is embedded
+SHORTEST_SECONDS = 0.5  # below this an excerpt says nothing: rather fewer clips sound
+_COMPRESSION = 0.9  # of libsndfile's 0 (256 kbit/s) … 1 (6 kbit/s per channel), about 30 kbit/s
+_TRIAL = 24  # clips that are encoded to see how large they become
+_FADE_SECONDS = 0.02  # at the end of what was cut off
+_BASE64 = 4 / 3
+
+
+@dataclass(frozen=True)
+class Excerpts:
+    """The beginnings of clips, as they are embedded in a page.
+
+    Attributes
+    ----------
+    sounds
+        An Ogg Opus file of each clip; None for one that cannot be read, or beyond the budget.
+    seconds
+        What no excerpt is longer than.
+    """
+
+    sounds: list[bytes | None]
+    seconds: float
+
+    @property
+    def size(self) -> int:
+        """Bytes that they take in a page."""
+        return sum(_embedded_size(sound) for sound in self.sounds if sound is not None)
+
+
+def excerpts(
+    files: Sequence[Path],
+    *,
+    starts: Sequence[float | None] | None = None,
+    ends: Sequence[float | None] | None = None,
+    budget: int,
+) -> Excerpts:
+    """Encode the beginning of each clip, as long as all of them fit into `budget` bytes of the page.
+
+    Parameters
+    ----------
+    files
+        One per clip.
+    starts, ends
+        Seconds of the file that are the clip; None for its beginning and end.
+    budget
+        Bytes, base64 included.
+    """
+    count = len(files)
+    clips = list(zip(files, starts or [None] * count, ends or [None] * count, strict=True))
+    seconds = _affordable_seconds(clips, budget)
+    sounds: list[bytes | None] = []
+    left = budget
+    for clip in clips:
+        sound = _excerpt(clip, seconds) if left > 0 else None
+        if sound is not None and _embedded_size(sound) > left:
+            sound = None
+        left -= 0 if sound is None else _embedded_size(sound)
+        sounds.append(sound)
+    return Excerpts(sounds, seconds)
+
+
+Clip = tuple[Path, float | None, float | None]
+
+
+def _affordable_seconds(clips: Sequence[Clip], budget: int) -> float:
+    """The longest excerpts that some clips, taken evenly from all, suggest to fit."""
+    trial = [clips[index] for index in np.linspace(0, len(clips) - 1, min(_TRIAL, len(clips))).astype(int)]
+    seconds = LONGEST_SECONDS
+    while seconds > SHORTEST_SECONDS:
+        sizes = [_embedded_size(sound) for clip in trial if (sound := _excerpt(clip, seconds)) is not None]
+        if not sizes or np.mean(sizes) * len(clips) <= 0.95 * budget:
+            break
+        seconds /= 2
+    return max(seconds, SHORTEST_SECONDS)
+
+
+def _excerpt(clip: Clip, seconds: float) -> bytes | None:
+    file, start, end = clip
+    offset = start or 0.0
+    duration = seconds if end is None else min(seconds, end - offset)
+    try:
+        waveform = audio.read(file, sample_rate=SAMPLE_RATE, offset=offset, duration=duration)
+    except audio.AudioError:
+        return None
+    fade = min(len(waveform), round(_FADE_SECONDS * SAMPLE_RATE))
+    waveform[len(waveform) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
+    loudest = float(np.abs(waveform).max(initial=0.0))
+    if loudest > 1.0:
+        waveform /= loudest
+    buffer = io.BytesIO()
+    with soundfile.SoundFile(
+        buffer, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS", compression_level=_COMPRESSION
+    ) as opus:
+        opus.write(waveform)
+    return buffer.getvalue()
+
+
+def _embedded_size(sound: bytes) -> int:
+    return round(len(sound) * _BASE64) + 4
+
+
+def sound_map(
+    coordinates: NDArray[np.floating[Any]],
+    *,
+    names: Sequence[str],
+    labels: Sequence[str],
+    sounds: Sequence[bytes | None],
+    identity: str,
+    title: str,
+) -> str:
+    """The map as an HTML fragment: a canvas, a legend, a line that says what is heard.
+
+    Parameters
+    ----------
+    coordinates
+        ``(n, 2)``; the scale does not matter.
+    names
+        What each clip is called, for instance its path; shown as text, whatever it holds.
+    labels
+        Classes, which decide colour and shape.
+    sounds
+        As of :class:`Excerpts`.
+    identity
+        Of the fragment in the page: letters, digits and hyphens.
+    title
+        For those who do not see the picture.
+    """
+    classes = sorted(set(labels))
+    index = {label: position for position, label in enumerate(classes)}
+    span = np.ptp(coordinates, axis=0).max(initial=0.0) or 1.0
+    centred = (coordinates - (coordinates.max(axis=0) + coordinates.min(axis=0)) / 2) / span
+    data = {
+        "classes": classes,
+        "points": [
+            [round(float(x), 4), round(float(y), 4), index[label], name]
+            for (x, y), label, name in zip(centred, labels, names, strict=True)
+        ],
+        "sounds": [None if sound is None else base64.b64encode(sound).decode("ascii") for sound in sounds],
+    }
+    name = html.escape(identity)
+    heard = sum(sound is not None for sound in sounds)
+    return f"""<div class="sound-map" id="{name}">
+<div class="sound-map-picture">
+<canvas tabindex="0" role="application" aria-label="{html.escape(title)}: {len(names)} clips, {heard} of them can be \
+played. Arrow keys go to the nearest clip in their direction and play it, Enter plays it again."></canvas>
+<p class="sound-map-said" aria-live="polite">Click a point to hear it, or use the arrow keys.</p>
+</div>
+<div class="sound-map-legend" role="group" aria-label="Classes"></div>
+{json_block(data, identity=f"{identity}-data")}
+</div>"""
+
+
+def json_block(data: Any, *, identity: str) -> str:
+    """Data for a script in the page, as JSON in which no text can end the block."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    for character in "<>&\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return f'<script type="application/json" id="{html.escape(identity)}">{text}</script>'
+
+
+def style_and_script() -> Iterator[str]:
+    """What a page with maps needs once: a style and a script element."""
+    folder = resources.files("auricle.explore")
+    yield f"<style>{(folder / 'sound_map.css').read_text(encoding='utf-8')}</style>"
+    yield f"<script>{(folder / 'sound_map.js').read_text(encoding='utf-8')}</script>"

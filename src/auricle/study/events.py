@@ -1,0 +1,71 @@
+"""What a study reports while it works; the study itself prints nothing."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from auricle.embedding import EmbedProgress
+from auricle.pretraining.events import Decoding, Note, Plan, Step
+
+
+@dataclass(frozen=True)
+class Data:
+    """What the study works on; `hours` is known of a sound world only."""
+
+    synthetic: bool
+    clips: int
+    tasks: int
+    hours: float | None
+
+
+@dataclass(frozen=True)
+class Pretraining:
+    """Something about one pre-training, the `number`-th (from 1) of `runs` that have to be done."""
+
+    recipe: str
+    diet: str
+    number: int
+    runs: int
+    event: Plan | Step | Decoding | Note
+
+
+@dataclass(frozen=True)
+class Work:
+    """A kind of work has come to its `done`-th piece of `total`; `what` names the piece, empty at the end."""
+
+    kind: str
+    what: str
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Embedding:
+    """How far the embedding of one piece is."""
+
+    progress: EmbedProgress
+
+
+@dataclass(frozen=True)
+class Notice:
+    """Something about the study that its reader should know; it stands in the report too."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class End:
+    """The study is finished: `stages` were worked on now, `cached` were done before."""
+
+    stages: int
+    cached: int
+    results: Path
+    report: Path
+
+
+Event = Data | Pretraining | Work | Embedding | Notice | End
+Report = Callable[[Event], None]
+
+
+def say_nothing(event: Event) -> None:
+    """The default report."""

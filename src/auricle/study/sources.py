@@ -1,0 +1,156 @@
+"""Where a study's sound comes from: tasks and diets, from datasets, folders, manifests or the sound world."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from auricle import synth
+from auricle.datasets.registry import dataset, list_datasets, training_part
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.study.definition import DATASET_PREFIX, task_name
+from auricle.transfer.evaluation import Kind
+
+Clip = tuple[str, float, float | None]
+"""A clip wherever it is: file, start and end in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A labelled task of a study.
+
+    Attributes
+    ----------
+    name, title
+        Short and for people.
+    manifest
+        Its clips.
+    kind, positive, metric
+        What is predicted and how it is scored; see :func:`auricle.transfer.evaluate`.
+    about
+        Where it comes from, its licence, what its split does not keep apart.
+    published_clips
+        How many clips the release has; None where there is none.
+    """
+
+    name: str
+    title: str
+    manifest: Manifest
+    kind: Kind = "multi-class"
+    positive: str | None = None
+    metric: str = "accuracy"
+    about: str = ""
+    published_clips: int | None = None
+
+
+@dataclass(frozen=True)
+class Diet:
+    """Unlabelled sound to pre-train on: the parts that the study names, in its order."""
+
+    name: str
+    sources: tuple[str, ...]
+    parts: tuple[Manifest, ...]
+
+    def manifest(self) -> Manifest:
+        """All clips in one table, by absolute paths, so that it can lie anywhere."""
+        rows = [{"path": path, "start": start, "end": end} for path, start, end in dict.fromkeys(self.clips())]
+        return Manifest.from_rows(rows, root=Path("/"), source=f"diet {self.name}")
+
+    def clips(self) -> Iterator[Clip]:
+        """Every clip; one that several sources hold comes several times."""
+        for part in self.parts:
+            yield from clips_of(part)
+
+
+def clips_of(manifest: Manifest) -> list[Clip]:
+    """The clips of a manifest, comparable with those of others."""
+    root = manifest.root.resolve()
+    starts, ends = (
+        manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")
+    )
+    return [
+        (str(root / path), start or 0.0, end)
+        for path, start, end in zip(manifest.column("path"), starts, ends, strict=True)
+    ]
+
+
+def find_task(source: str, root: Path) -> Task:
+    """A task by the name of its dataset or by its manifest, relative to the folder of all data."""
+    name = task_name(source)
+    if name in list_datasets():
+        entry = dataset(name)
+        about = [entry.citation, f"licence {entry.licence}", *([entry.exceptions] if entry.exceptions else [])]
+        return Task(
+            name=name,
+            title=entry.title,
+            manifest=entry.load(root),
+            kind=entry.kind,
+            positive=entry.positive,
+            metric=entry.metric,
+            about="; ".join(about),
+            published_clips=entry.clips,
+        )
+    path = root / source
+    if not path.is_file():
+        raise AuricleError(f"no task {source}: neither a dataset ({', '.join(list_datasets())}) nor a manifest {path}")
+    return Task(name=name, title=name, manifest=Manifest.read(path))
+
+
+def find_diet(name: str, sources: Iterable[str], root: Path) -> Diet:
+    """A diet from datasets (their training parts), folders and manifests, relative to the folder of all data."""
+    sources = tuple(sources)
+    return Diet(name, sources, tuple(_part(source, root) for source in sources))
+
+
+def _part(source: str, root: Path) -> Manifest:
+    if source.startswith(DATASET_PREFIX):
+        return training_part(dataset(source.removeprefix(DATASET_PREFIX)).load(root))
+    path = root / source
+    if path.is_dir():
+        return Manifest.from_folder(path)
+    if not path.exists():
+        hint = f"; did you mean {DATASET_PREFIX}{source}?" if source in list_datasets() else ""
+        raise AuricleError(f"no source {source}: {path} is neither a folder nor a manifest{hint}")
+    return training_part(Manifest.read(path))
+
+
+def world_tasks(world: synth.SoundWorld, names: Iterable[str]) -> list[Task]:
+    """Tasks of the sound world by name."""
+    known = {task.name: task for task in synth.TASKS}
+    tasks = []
+    for name in names:
+        if name not in known:
+            raise AuricleError(f"the sound world has no task {name}; it has {', '.join(known)}")
+        task = known[name]
+        tasks.append(
+            Task(
+                name=name,
+                title=name.replace("-", " "),
+                manifest=Manifest.read(world.tasks[name]),
+                kind=task.kind,
+                positive=task.positive,
+                metric="average_precision" if task.kind == "binary" else "accuracy",
+                about=f"{task.description}; made by auricle.synth",
+            )
+        )
+    return tasks
+
+
+def world_diet(world: synth.SoundWorld, name: str, sources: Iterable[str]) -> Diet:
+    """A diet of the sound world's unlabelled sound."""
+    sources = tuple(sources)
+    for source in sources:
+        if source not in world.diets:
+            raise AuricleError(f"the sound world has no unlabelled {source}; it has {', '.join(world.diets)}")
+    return Diet(name, sources, tuple(Manifest.read(world.diets[source]) for source in sources))
+
+
+def overlap(diet: Diet, task: Task) -> int:
+    """Number of a task's validation and test clips whose files stand in a diet."""
+    files = {path for path, _, _ in diet.clips()}
+    held_out = task.manifest
+    splits = held_out.column("split") if held_out.has("split") and not held_out.has("fold") else None
+    return sum(
+        path in files and (splits is None or splits[row] != "train")
+        for row, (path, _, _) in enumerate(clips_of(held_out))
+    )
