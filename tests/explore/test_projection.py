@@ -1,0 +1,48 @@
+"""t-SNE keeps groups together, is reproducible, and its figure is complete."""
+
+import numpy as np
+import pytest
+from matplotlib.figure import Figure
+from sklearn.neighbors import KNeighborsClassifier
+
+from auricle.errors import AuricleError
+from auricle.explore.projection import LEGEND_LIMIT, scatter, tsne
+
+
+@pytest.fixture(scope="module")
+def groups() -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(0)
+    centres = 8 * generator.standard_normal((4, 100))
+    label = np.repeat(np.arange(4), 40)
+    return centres[label] + generator.standard_normal((160, 100)), label
+
+
+def test_groups_stay_together(groups: tuple[np.ndarray, np.ndarray]) -> None:
+    points = tsne(groups[0])
+    assert points.shape == (160, 2)
+    assert KNeighborsClassifier(5).fit(points, groups[1]).score(points, groups[1]) > 0.98
+
+
+def test_the_same_seed_gives_the_same_picture(groups: tuple[np.ndarray, np.ndarray]) -> None:
+    assert np.array_equal(tsne(groups[0], seed=3), tsne(groups[0], seed=3))
+
+
+def test_few_clips_are_enough_and_too_few_are_one_sentence() -> None:
+    x = np.random.default_rng(0).standard_normal((6, 10))
+    assert tsne(x).shape == (6, 2)
+    with pytest.raises(AuricleError, match="at least 5 clips, got 3"):
+        tsne(x[:3])
+
+
+def test_few_classes_get_a_legend_many_get_a_count() -> None:
+    points = np.random.default_rng(0).standard_normal((100, 2))
+    few, many, number = Figure().add_subplot(), Figure().add_subplot(), Figure().add_subplot()
+    scatter(few, points, [str(k % LEGEND_LIMIT) for k in range(100)], title="few", name="class")
+    scatter(many, points, [str(k % 50) for k in range(100)], title="many")
+    scatter(number, points, [None, *[float(k) for k in range(99)]], title="pitch", name="pitch (Hz)")
+    legend = few.get_legend()
+    assert legend is not None
+    assert {text.get_text() for text in legend.get_texts()} == {str(k) for k in range(LEGEND_LIMIT)}
+    assert many.get_legend() is None
+    assert any("50 classes" in text.get_text() for text in many.texts)
+    assert len(number.get_figure().axes) == 2  # the picture and its colour bar
