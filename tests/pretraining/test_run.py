@@ -178,7 +178,7 @@ def test_what_cannot_be_done_is_one_sentence(sounds: Path, tmp_path: Path) -> No
     with pytest.raises(AuricleError, match="no audio files"):
         (tmp_path / "nothing").mkdir()
         run.pretrain(load_recipe("byola-2022-small", [*base, f"data={tmp_path / 'nothing'}"]), tmp_path / "a")
-    with pytest.raises(AuricleError, match="does not exist: data takes folders"):
+    with pytest.raises(AuricleError, match="gone does not exist: expected an audio file, a folder or a manifest"):
         run.pretrain(load_recipe("byola-2022-small", [*base, f"data={tmp_path / 'gone'}"]), tmp_path / "a")
     with pytest.raises(RecipeError, match="no key `learning_rat`; did you mean `learning_rate`"):
         load_recipe("byola-2022", ["learning_rat=1"])

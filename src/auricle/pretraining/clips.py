@@ -22,7 +22,7 @@ from torch import Tensor
 from auricle import audio, randomness
 from auricle.errors import AuricleError
 from auricle.files import atomic_write, disk_full_is_an_error
-from auricle.manifest import Manifest
+from auricle.inputs import manifest_of
 
 _BYTES_PER_SAMPLE = 4
 _INDEX = "files.json"
@@ -96,15 +96,12 @@ class Clips:
 
 
 def find_stretches(sources: list[str]) -> list[Stretch]:
-    """Every file below the folders, and every row of the manifests, that `sources` name."""
+    """Every audio file, every file below the folders, and every row of the manifests, that `sources` name."""
     if not sources:
         raise AuricleError("nothing to train on: give data=FOLDER or data=MANIFEST")
     found: list[Stretch] = []
     for source in sources:
-        path = Path(source)
-        if not path.exists():
-            raise AuricleError(f"{path} does not exist: data takes folders of audio and manifests (.csv, .parquet)")
-        manifest = Manifest.from_folder(path) if path.is_dir() else Manifest.read(path)
+        manifest = manifest_of([source])
         starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
         ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
         found += [
