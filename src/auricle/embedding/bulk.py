@@ -211,24 +211,22 @@ class _Work:
             if not isinstance(result, Rows):
                 rejected[clip.row] = str(result)
         if rows:
-            self._parts.write(self._table(rows))
+            self._write(rows)
 
     def _embed_long(self, clip: LongClip, rejected: dict[int, str]) -> None:
         if self._embedder.frames:
             self._parts.close_part()  # its rows come before it is over; a stop must not take others with them
         try:
-            self._embedder.long_clip(clip, self._heard, lambda rows: self._parts.write(self._table([rows])))
+            self._embedder.long_clip(clip, self._heard, lambda rows: self._write([rows]))
         except AuricleError as error:
             rejected[clip.row] = error.reason if isinstance(error, AudioError) else str(error)
 
-    def _table(self, rows: list[Rows]) -> pa.Table:
+    def _write(self, rows: list[Rows]) -> None:
         repeated = np.repeat([part.row for part in rows], [len(part.start) for part in rows])
         table = self._carried.take(pa.array(repeated))
-        vectors = np.concatenate([part.embeddings for part in rows])
         for name, values in (("start", [part.start for part in rows]), ("end", [part.end for part in rows])):
             table = table.append_column(name, pa.array(np.concatenate(values), pa.float64()))
-        column = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), vectors.shape[1])
-        return table.append_column("embedding", column)
+        self._parts.write(table, np.concatenate([part.embeddings for part in rows]))
 
     def _heard(self, seconds: float) -> None:
         self._seconds += seconds

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -168,20 +169,19 @@ def read_embeddings(path: Path | str) -> tuple[pa.Table, NDArray[np.float32]]:
 
 
 def _embeddings(file: pq.ParquetFile, path: Path) -> NDArray[np.float32]:
-    kind = file.schema_arrow.field("embedding").type
-    found: NDArray[np.float32] | None = None
+    """The column ``embedding``, filled in batch by batch: the file's copy and the result are never both whole."""
+    found = np.empty((file.metadata.num_rows, 0), dtype=np.float32)
     row = 0
     for batch in file.iter_batches(columns=["embedding"]):
         column = batch.column(0)
-        values = column.flatten().to_numpy(zero_copy_only=False)
-        dim = kind.list_size if pa.types.is_fixed_size_list(kind) else len(values) // max(1, len(column))
-        if found is None:
-            found = np.empty((file.metadata.num_rows, dim), dtype=np.float32)
-        if column.null_count or found.shape[1] != dim or len(values) != len(column) * dim:
+        dims = pc.unique(pc.list_value_length(column)).to_pylist()
+        if row == 0 and dims != [None]:
+            found = np.empty((len(found), dims[0]), dtype=np.float32)
+        if dims != [found.shape[1]]:
             raise AuricleError(f"{path}: column `embedding` holds lists of different lengths")
-        found[row : row + len(column)] = values.reshape(len(column), dim)
+        found[row : row + len(column)] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
         row += len(column)
-    return np.empty((0, 0), dtype=np.float32) if found is None else found
+    return found
 
 
 def finished(out: Path, job: Job) -> EmbedSummary | None:

@@ -15,8 +15,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from auricle.embedding.file import (
     REJECTED_SUFFIX,
@@ -34,7 +36,7 @@ from auricle.files import FolderLock, atomic_write, disk_full_is_an_error
 
 PART_SECONDS = 20.0  # of work at most that a kill undoes
 PART_BYTES = 256 << 20
-ROW_GROUP_BYTES = 32 << 20
+ROW_GROUP_BYTES = 16 << 20  # writing one takes several times its size
 
 _PART_NAME = "part-{:06d}"
 
@@ -120,7 +122,7 @@ class Parts:
                 metadata = metadata_of(path)
                 start, end = (Position(*map(int, metadata[key].split())) for key in ("from", "to"))
                 seconds = float(metadata["seconds"])
-                with path.with_suffix(REJECTED_SUFFIX).open(newline="", encoding="utf-8") as file:
+                with _rejected_beside(path).open(newline="", encoding="utf-8") as file:
                     rejected = [Rejected(**row) for row in csv.DictReader(file)]
             except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
                 break  # damaged: made again
@@ -135,24 +137,25 @@ class Parts:
             self.position = end
             self.seconds += seconds
             self.rejected += rejected
-        kept = set(self._finished) | {path.with_suffix(REJECTED_SUFFIX) for path in self._finished}
-        for pattern in ("part-*", ".part-*.tmp*", self.out.name, f".{self.out.stem}.*.tmp*"):
+        kept = set(self._finished) | {_rejected_beside(path) for path in self._finished}
+        for pattern in ("part-*", "_part-*", ".*.tmp*", self.out.name):
             for leftover in set(self.folder.glob(pattern)) - kept:
                 leftover.unlink()
 
     def _path(self, number: int) -> Path:
         return self.folder / (_PART_NAME.format(number) + SUFFIX)
 
-    def write(self, table: pa.Table) -> None:
-        """Add rows; they count from the next :meth:`advance` on."""
+    def write(self, table: pa.Table, embeddings: NDArray[np.float32]) -> None:
+        """Add rows, of which `table` holds all but the embeddings; they count from the next :meth:`advance` on."""
         if self._part is None:
             self._part = _Part(self._path(len(self._finished)), self.schema, self.job, self.position)
-        self._part.write(table)
+        self._part.write(table, embeddings)
 
     def advance(self, position: Position, *, seconds: float, rejected: list[Rejected]) -> None:
         """All up to `position` has been written: `seconds` more of audio, without what was `rejected`."""
         if self._part is None:
-            self.write(self.schema.empty_table())
+            empty = np.empty((0, self.job.embedding_dim), dtype=np.float32)
+            self.write(self.schema.empty_table().drop_columns("embedding"), empty)
         assert self._part is not None
         self._part.advance(position, seconds, rejected)
         self.position = position
@@ -210,26 +213,23 @@ class Parts:
             )
 
     def _row_groups(self) -> Iterator[pa.Table]:
-        size = _rows_per_group(self.schema)
-        waiting: list[pa.RecordBatch] = []
-        rows = 0
+        waiting: list[pa.Table] = []
         for path in self._finished:
             with pq.ParquetFile(path) as part:
-                for batch in part.iter_batches(batch_size=size):
-                    waiting.append(batch)
-                    rows += len(batch)
-                    if rows >= size:
-                        yield pa.Table.from_batches(waiting, self.schema)
-                        waiting, rows = [], 0
+                for number in range(part.num_row_groups):
+                    waiting.append(part.read_row_group(number).replace_schema_metadata())
+                    if sum(map(len, waiting)) >= _rows_per_group(self.schema):
+                        yield pa.concat_tables(waiting)
+                        waiting = []
         if waiting:
-            yield pa.Table.from_batches(waiting, self.schema)
+            yield pa.concat_tables(waiting)
 
     def discard(self) -> None:
         """Remove the finished parts."""
         # The last part goes first: what a kill leaves can be gone on from.
         for path in reversed(self._finished):
             path.unlink()
-            path.with_suffix(REJECTED_SUFFIX).unlink()
+            _rejected_beside(path).unlink()
         self._finished = []
 
 
@@ -244,7 +244,10 @@ class _Part:
         self._rejected: list[Rejected] = []
         self._opened = time.monotonic()
         self._bytes = 0
-        self._waiting: list[pa.Table] = []
+        self._tables: list[pa.Table] = []
+        # Filled row by row: arrays that are kept one by one leave holes in the memory that the encoder works in.
+        self._embeddings = np.empty((_rows_per_group(schema), job.embedding_dim), dtype=np.float32)
+        self._waiting = 0
         self.is_whole = True  # nothing was written since the last `advance`
         with disk_full_is_an_error(path), ExitStack() as stack:
             temporary = stack.enter_context(atomic_write(path))
@@ -257,12 +260,17 @@ class _Part:
     def is_full(self) -> bool:
         return self._bytes > PART_BYTES or time.monotonic() - self._opened > PART_SECONDS
 
-    def write(self, table: pa.Table) -> None:
+    def write(self, table: pa.Table, embeddings: NDArray[np.float32]) -> None:
         self.is_whole = False
-        self._bytes += table.nbytes
-        self._waiting.append(table)
-        if sum(len(table) for table in self._waiting) >= _rows_per_group(self.schema):
-            self._flush()
+        self._bytes += table.nbytes + embeddings.nbytes
+        while len(embeddings):
+            count = min(len(embeddings), len(self._embeddings) - self._waiting)
+            self._tables.append(table[:count])
+            self._embeddings[self._waiting : self._waiting + count] = embeddings[:count]
+            self._waiting += count
+            table, embeddings = table[count:], embeddings[count:]
+            if self._waiting == len(self._embeddings):
+                self._flush()
 
     def advance(self, position: Position, seconds: float, rejected: list[Rejected]) -> None:
         self.is_whole = True
@@ -284,18 +292,25 @@ class _Part:
                     "seconds": str(self._seconds),
                 }
             )
-            write_rejected(self._rejected, self.path.with_suffix(REJECTED_SUFFIX))
+            write_rejected(self._rejected, _rejected_beside(self.path))
 
     def _flush(self) -> None:
         if not self._waiting:
             return
+        vectors = pa.array(self._embeddings[: self._waiting].reshape(-1))
+        column = pa.FixedSizeListArray.from_arrays(vectors, self._embeddings.shape[1])
         with disk_full_is_an_error(self.path):
-            self._writer.write_table(pa.concat_tables(self._waiting))
-        self._waiting = []
+            self._writer.write_table(pa.concat_tables(self._tables).append_column("embedding", column))
+        self._tables, self._waiting = [], 0
 
 
 class _DiscardedError(Exception):
     """Makes `atomic_write` drop its file."""
+
+
+def _rejected_beside(part: Path) -> Path:
+    # The underscore keeps it out when someone reads the folder as one Parquet data set.
+    return part.with_name(f"_{part.stem}{REJECTED_SUFFIX}")
 
 
 def _rows_per_group(schema: pa.Schema) -> int:
