@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.spatial.distance import pdist
+from scipy.spatial.distance import pdist, squareform
 
 from auricle.errors import AuricleError
 from auricle.explain.rsa import benjamini_hochberg, cosine_rdm, difference_rdm, mantel, rsa, spearman
@@ -43,6 +43,49 @@ def test_mantel_keeps_its_level_where_the_naive_test_does_not() -> None:
         naive += stats.spearmanr(a, b, alternative="greater").pvalue <= 0.05
     assert 2 <= below <= 20  # binomial(200, .05): mean 10, deviation 3
     assert naive > 1.5 * below
+
+
+def test_the_permutation_distribution_is_that_of_a_loop_with_scipy(generator: np.random.Generator) -> None:
+    a, b = generator.integers(0, 4, (30, 2)), generator.standard_normal((30, 3))
+    b[:, 0] += a[:, 0]
+    first, second = pdist(a, "cityblock"), pdist(b)
+    square = squareform(first)
+    observed = stats.spearmanr(first, second).statistic
+    reached = []
+    for _ in range(2000):
+        order = generator.permutation(30)
+        reached.append(stats.spearmanr(squareform(square[np.ix_(order, order)]), second).statistic >= observed - 1e-12)
+    r, p = mantel(first, second, permutations=2000)
+    assert r == pytest.approx(observed, abs=1e-12)
+    assert p == pytest.approx(np.mean(reached), abs=4 * np.sqrt(p * (1 - p) / 1000))
+
+
+def test_orders_that_reach_the_observed_correlation_exactly_count() -> None:
+    # A perfect match of 5 clips on a line is reached by 2 of 120 orders: the same one, and the reversed.
+    x = np.arange(5.0)
+    _, p = mantel(difference_rdm(x), difference_rdm(x), permutations=20_000)
+    assert p == pytest.approx(2 / 120, rel=0.15)
+
+
+@pytest.mark.parametrize("models", [1, 4])
+def test_all_tests_at_once_are_the_tests_one_by_one(generator: np.random.Generator, models: int) -> None:
+    embeddings = {f"m{k}": generator.standard_normal((40, 5)) + 1 for k in range(models)}
+    descriptors = {"a": embeddings["m0"][:, 0], "b": generator.standard_normal(40), "c": generator.standard_normal(40)}
+    descriptors["c"][:7] = np.nan
+    rows = rsa(embeddings, descriptors, permutations=200, seed=5).to_pylist()
+    assert [(row["model"], row["descriptor"]) for row in rows] == [(m, d) for m in embeddings for d in descriptors]
+    for row in rows:
+        clips = np.isfinite(descriptors[row["descriptor"]])
+        r, p = mantel(
+            cosine_rdm(embeddings[row["model"]][clips]),
+            difference_rdm(descriptors[row["descriptor"]][clips]),
+            permutations=200,
+            seed=5,
+        )
+        assert row["r_s"] == pytest.approx(r, abs=1e-12)
+        assert row["n"] == clips.sum()
+        # Which of two is permuted makes other draws of the same distribution.
+        assert row["p_mantel"] == pytest.approx(p, abs=0.15)
 
 
 def test_benjamini_hochberg_by_hand() -> None:

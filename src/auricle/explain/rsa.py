@@ -7,7 +7,9 @@ test (1967), which permutes clips, and not from the correlation's own p value. O
 false discovery rate is controlled (Benjamini & Hochberg 1995).
 """
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,8 +21,10 @@ from auricle import randomness
 from auricle.errors import AuricleError
 
 Floats = NDArray[np.float64]
+Rows = NDArray[np.int64]
 
 _PERMUTATIONS_AT_ONCE = 16
+_SAME = 1e-6  # correlations closer than this are equal: permuted ones are summed in float32
 FEWEST_CLIPS = 4
 
 SCHEMA = pa.schema(
@@ -98,25 +102,42 @@ def mantel(a: Floats, b: Floats, *, permutations: int = 1000, seed: int = 0) -> 
     r_s, p
         p = (1 + number of permutations with a correlation at least as large) / (1 + permutations).
     """
-    observed, null = _mantel(standardised_ranks(a), standardised_ranks(b)[None], permutations, seed)
-    return float(observed[0]), float((1 + (null[:, 0] >= observed[0] - 1e-12).sum()) / (1 + permutations))
+    ranks, others = standardised_ranks(a)[None], standardised_ranks(b)[None]
+    observed = ranks @ others.T
+    null = _permuted_correlations(ranks, others, permutations, seed)
+    return float(observed[0, 0]), float(_share_reached(observed, null)[0, 0])
 
 
-def _mantel(a: Floats, others: Floats, permutations: int, seed: int) -> tuple[Floats, Floats]:
-    """Correlations ``(others,)`` and their permutation distribution ``(permutations, others)``.
+def _permuted_correlations(ranks: Floats, others: Floats, permutations: int, seed: int) -> Floats:
+    """Correlations ``(permutations, k, m)`` of `ranks`, whose clips are permuted, with `others`.
 
-    The ranks of a permuted RDM are the permuted ranks, so that ranking is done once.
+    The ranks of a permuted RDM are the permuted ranks, so that ranking is done once; all ``(k, pairs)`` ranks are
+    permuted alike, and compared with all ``(m, pairs)`` others in one matrix product.
     """
-    square = squareform(a)
-    n = len(square)
-    row, column = np.triu_indices(n, k=1)
+    squares = [squareform(rank).astype(np.float32) for rank in ranks]
+    n = len(squares[0])
+    fixed = np.stack([squareform(other).astype(np.float32).ravel() for other in others])
     generator = randomness.generator(seed, "mantel")
-    null = np.empty((permutations, len(others)))
+    null = np.empty((permutations, len(ranks), len(others)))
+    # The same memory for every permutation: fresh pages would take most of the time.
+    rows, permuted = np.empty((n, n), np.float32), np.empty((_PERMUTATIONS_AT_ONCE, n, n), np.float32)
     for first in range(0, permutations, _PERMUTATIONS_AT_ONCE):
         count = min(_PERMUTATIONS_AT_ONCE, permutations - first)
-        orders = np.stack([generator.permutation(n) for _ in range(count)])
-        null[first : first + count] = np.stack([square[order[row], order[column]] for order in orders]) @ others.T
-    return others @ a, null
+        orders = [generator.permutation(n) for _ in range(count)]
+        for position, square in enumerate(squares):
+            for order, place in zip(orders, permuted, strict=False):
+                # mode="clip" only spares NumPy a copy: every index is inside.
+                np.take(square, order, axis=0, out=rows, mode="clip")
+                np.take(rows, order, axis=1, out=place, mode="clip")
+            # A full square holds every pair twice.
+            null[first : first + count, position] = 0.5 * (fixed @ permuted[:count].reshape(count, -1).T).T
+    return null
+
+
+def _share_reached(observed: Floats, null: Floats) -> Floats:
+    """One-sided p values: the share of permutations, the observed one among them, that reach what was observed."""
+    reached = (null >= observed - _SAME).sum(axis=0)
+    return np.asarray((1 + reached) / (1 + len(null)), dtype=np.float64)
 
 
 def benjamini_hochberg(p: NDArray[np.floating]) -> Floats:
@@ -159,21 +180,39 @@ def rsa(
     sizes = {len(values) for values in (*embeddings.values(), *descriptors.values())}
     if len(sizes) > 1:
         raise AuricleError(f"RSA compares the same clips, got {' and '.join(map(str, sorted(sizes)))} of them")
-    rows: list[dict[str, object]] = []
-    for name, values in descriptors.items():
-        usable = np.flatnonzero(np.isfinite(values))
-        for model, matrix in embeddings.items():
-            row: dict[str, object] = {"model": model, "descriptor": name, "n": len(usable)}
-            if len(usable) >= FEWEST_CLIPS and np.ptp(values[usable]) > 0:
-                r, p = mantel(
-                    cosine_rdm(matrix[usable]), difference_rdm(values[usable]), permutations=permutations, seed=seed
-                )
-                row |= {"r_s": r, "p_mantel": p}
-            rows.append(row)
-    tested = [row for row in rows if "p_mantel" in row]
+    usable = {name: np.flatnonzero(np.isfinite(values)) for name, values in descriptors.items()}
+    rows: dict[tuple[str, str], dict[str, Any]] = {
+        (model, name): {"model": model, "descriptor": name, "n": len(usable[name])}
+        for model in embeddings
+        for name in descriptors
+    }
+    comparable = [
+        name
+        for name, values in descriptors.items()
+        if len(usable[name]) >= FEWEST_CLIPS and np.ptp(values[usable[name]]) > 0
+    ]
+    # Descriptors of the same clips share the models' distances and their permutations.
+    for clips, names in _by_clips(usable, comparable):
+        models = np.stack([standardised_ranks(cosine_rdm(matrix[clips])) for matrix in embeddings.values()])
+        others = np.stack([standardised_ranks(difference_rdm(descriptors[name][clips])) for name in names])
+        observed = models @ others.T
+        if len(models) <= len(others):
+            null = _permuted_correlations(models, others, permutations, seed)
+        else:
+            null = _permuted_correlations(others, models, permutations, seed).transpose(0, 2, 1)
+        p = _share_reached(observed, null)
+        for (i, model), (j, name) in itertools.product(enumerate(embeddings), enumerate(names)):
+            rows[model, name] |= {"r_s": float(observed[i, j]), "p_mantel": float(p[i, j])}
+    tested = [row for row in rows.values() if "p_mantel" in row]
     if tested:
         for row, q in zip(tested, benjamini_hochberg(np.array([row["p_mantel"] for row in tested])), strict=True):
             row["q"] = float(q)
-    order = {model: number for number, model in enumerate(embeddings)}
-    rows.sort(key=lambda row: order[str(row["model"])])
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
+    return pa.Table.from_pylist(list(rows.values()), schema=SCHEMA)
+
+
+def _by_clips(usable: Mapping[str, Rows], names: Sequence[str]) -> list[tuple[Rows, list[str]]]:
+    """Descriptors grouped by the clips that have them."""
+    groups: dict[bytes, list[str]] = {}
+    for name in names:
+        groups.setdefault(usable[name].tobytes(), []).append(name)
+    return [(usable[group[0]], group) for group in groups.values()]
