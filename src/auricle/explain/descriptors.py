@@ -1,23 +1,41 @@
-"""Acoustic descriptors: named numbers that say how a clip sounds, computed in batches.
+"""Acoustic descriptors: one number per clip for a property of its sound that has a name and a unit.
 
-For now the three that the study's analysis leads with: level, spectral centroid and pitch (Ogg 2025, section II-D;
-names after the Timbre Toolbox, Peeters et al. 2011). Each is a pure function of ``(batch, samples)`` with an entry that
-says its unit, definition and source.
+Level, spectral centroid and pitch, as batched functions of waveforms. Frame-wise ones follow the Timbre Toolbox
+(Peeters et al. 2011) in that a clip is summarised by the median over its frames; frames that are all but silent do not
+count. The pitch is YIN's (de Cheveigné & Kawahara 2002).
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
+from torch.nn.functional import avg_pool1d, pad
 
-LEVEL_FLOOR = -120.0  # dB re full scale; digital silence
-FRAME = 1024  # samples of a centroid's frame
-YIN_FRAME = 2048  # samples of a pitch frame; two periods of the lowest pitch at 16 kHz
-HOP = 512
-YIN_THRESHOLD = 0.1  # of the cumulative mean normalised difference (de Cheveigné & Kawahara 2002, section II-D)
-PITCH_MIN, PITCH_MAX = 50.0, 2000.0  # Hz
-VOICED = 0.3  # aperiodicity above which a frame has no pitch
+LEVEL_FLOOR = -120.0  # dB re full scale, of silence; the noise of 16-bit samples lies at -98
+AUDIBLE = 60.0  # dB below the loudest frame of a clip, under which a frame does not count
+
+CENTROID_WINDOW = 0.04645  # s, the Timbre Toolbox's
+CENTROID_OVERLAP = 4  # windows that hold any one sample
+
+PITCH_RANGE = (50.0, 2000.0)  # Hz
+PITCH_WINDOW = 0.05  # s, over which a frame is compared with itself
+PITCH_HOP = 0.01  # s
+PITCH_THRESHOLD = 0.1  # the first dip of the normalised difference below this is the period (YIN, step 4)
+PITCH_APERIODIC = 0.3  # a frame whose dip is not below this has no pitch
+PITCH_SHARE = 0.1  # of the audible frames that must have a pitch, or else the clip has none
+
+_TINY = 1e-12
+_FRAMES = 256  # frames compared at a time: their spectra then stay in the processor's cache
+
+
+class Compute(Protocol):
+    """From waveforms ``(batch, samples)`` to one value per clip ``(batch,)``; NaN where a clip has no such property."""
+
+    def __call__(self, waveform: Tensor, sample_rate: int, lengths: Tensor | None = None) -> Tensor:
+        """`sample_rate` in Hz; `lengths`, ``(batch,)`` samples, where clips are padded."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -26,114 +44,183 @@ class Descriptor:
 
     Attributes
     ----------
-    name, unit, definition, source
-        For people.
-    compute
-        ``(waveform (batch, samples), sample_rate)`` → ``(batch,)``; NaN where a clip has no such property.
+    name : str
+    unit : str
+    definition : str
+    source : str
+    compute : Compute
     """
 
     name: str
     unit: str
     definition: str
     source: str
-    compute: Callable[[Tensor, int], Tensor]
+    compute: Compute
 
 
-def level(waveform: Tensor, sample_rate: int) -> Tensor:  # noqa: ARG001 (all descriptors are called alike)
-    """Root-mean-square level in dB re full scale, at least -120: ``(batch, samples)`` → ``(batch,)``."""
-    power = waveform.double().square().mean(dim=1)
-    return (10 * torch.log10(power.clamp_min(10 ** (LEVEL_FLOOR / 10)))).float()
+def level(waveform: Tensor, sample_rate: int, lengths: Tensor | None = None) -> Tensor:
+    """Root mean square of the whole clip in dB re full scale; -120 dB for silence.
 
+    Parameters
+    ----------
+    waveform
+        ``(batch, samples)``.
+    sample_rate
+        Hz.
+    lengths
+        ``(batch,)`` samples of each clip; by default all of them.
 
-def spectral_centroid(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Median over frames of the magnitude spectrum's centre of gravity in Hz: ``(batch, samples)`` → ``(batch,)``.
-
-    Frames within 60 dB of the clip's loudest count; NaN for a silent clip.
+    Returns
+    -------
+    Tensor
+        ``(batch,)``.
     """
-    frames = _frames(waveform, FRAME, FRAME // 4)
-    magnitude = torch.fft.rfft(frames * torch.hann_window(FRAME, device=waveform.device)).abs()
-    frequency = torch.fft.rfftfreq(FRAME, 1 / sample_rate, device=waveform.device)
-    total = magnitude.sum(dim=-1)
-    centroid = (magnitude * frequency).sum(dim=-1) / total
-    heard = total > 1e-3 * total.amax(dim=1, keepdim=True)
-    median: Tensor = centroid.masked_fill(~heard, torch.nan).nanmedian(dim=1).values
-    return median
+    del sample_rate  # of no consequence here; descriptors share one signature
+    inside, count = _inside(waveform, lengths)
+    power = (waveform.square() * inside).sum(dim=1, dtype=torch.float64) / count
+    return (10 * torch.log10(power)).clamp(min=LEVEL_FLOOR).to(waveform.dtype)
 
 
-def pitch(waveform: Tensor, sample_rate: int) -> Tensor:
-    """Median over voiced frames of YIN's fundamental frequency in Hz: ``(batch, samples)`` → ``(batch,)``.
+def spectral_centroid(waveform: Tensor, sample_rate: int, lengths: Tensor | None = None) -> Tensor:
+    """Centre of gravity of the magnitude spectrum, Hz, median over audible frames; NaN for silence.
 
-    De Cheveigné & Kawahara 2002, steps 1 to 5, between 50 and 2,000 Hz; NaN for a clip without a periodic frame.
+    Arguments as for :func:`level`. Frames lie wholly inside their clip; a clip shorter than one is padded with zeros.
     """
-    fundamental, aperiodicity = yin(waveform, sample_rate)
-    median: Tensor = fundamental.masked_fill(aperiodicity > VOICED, torch.nan).nanmedian(dim=1).values
-    return median
+    window = round(CENTROID_WINDOW * sample_rate)
+    n_fft = 1 << (window - 1).bit_length()
+    inside, count = _inside(waveform, lengths)
+    waveform = pad(waveform * inside, (0, n_fft - window))
+    waveform = _at_least(waveform, n_fft)
+    spectrum = torch.stft(
+        waveform,
+        n_fft,
+        hop_length=window // CENTROID_OVERLAP,
+        window=pad(torch.hann_window(window, dtype=waveform.dtype, device=waveform.device), (0, n_fft - window)),
+        center=False,
+        return_complex=True,
+    ).abs()
+    frequency = torch.arange(n_fft // 2 + 1, dtype=waveform.dtype, device=waveform.device) * sample_rate / n_fft
+    gravity = torch.einsum("bft,f->bt", spectrum, frequency) / spectrum.sum(dim=1).clamp(min=_TINY)
+    starts = torch.arange(spectrum.shape[2], device=waveform.device) * (window // CENTROID_OVERLAP)
+    counts = _audible(spectrum.square().sum(dim=1), starts, window, count)
+    return _median(gravity, counts)
 
 
-def yin(waveform: Tensor, sample_rate: int) -> tuple[Tensor, Tensor]:
-    """YIN's fundamental frequency and aperiodicity of every frame.
+def pitch(waveform: Tensor, sample_rate: int, lengths: Tensor | None = None) -> Tensor:
+    """Fundamental frequency by YIN, Hz, median over the frames that have one; NaN where too few of a clip's do.
+
+    Arguments as for :func:`level`.
+    """
+    fundamental, aperiodicity, audible = yin(waveform, sample_rate, lengths)
+    voiced = audible & (aperiodicity < PITCH_APERIODIC)
+    enough = voiced.sum(dim=1) >= PITCH_SHARE * audible.sum(dim=1)
+    return torch.where(enough, _median(fundamental, voiced), torch.nan)
+
+
+def yin(waveform: Tensor, sample_rate: int, lengths: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor]:
+    """YIN's fundamental frequency and aperiodicity of frames 10 ms apart (de Cheveigné & Kawahara 2002, steps 1 to 5).
+
+    Arguments as for :func:`level`.
 
     Returns
     -------
     fundamental
-        ``(batch, frames)`` Hz.
+        ``(batch, frames)``, Hz, between 50 and 2000.
     aperiodicity
-        ``(batch, frames)``: the normalised difference at the period found, 0 for a periodic frame, around 1 for noise;
-        1 for silence.
+        ``(batch, frames)``: the normalised difference at the period, 0 for a periodic frame and about 1 for noise.
+    audible
+        ``(batch, frames)``: frames that lie inside their clip and are not all but silent; in others there is no pitch.
     """
-    frame = max(YIN_FRAME, 2 * int(sample_rate / PITCH_MIN))
-    frames = _frames(waveform, frame, HOP).double()
-    window = frame // 2
-    shortest, longest = int(sample_rate / PITCH_MAX), min(window - 2, int(sample_rate / PITCH_MIN))
-    # d(lag) = Σ (x_j - x_{j+lag})² over the window = energy at 0 + energy at lag - 2 · correlation, by FFT.
-    size = 2 * frame
-    spectrum = torch.fft.rfft(frames, size)
-    correlation = torch.fft.irfft(spectrum * torch.fft.rfft(frames[..., :window], size).conj(), size)[
-        ..., : longest + 2
-    ]
-    energy = torch.nn.functional.pad(frames.square().cumsum(dim=-1), (1, 0))
-    lag = torch.arange(longest + 2, device=waveform.device)
-    energy = energy[..., window + lag] - energy[..., lag]
-    difference = (energy[..., :1] + energy - 2 * correlation).clamp_min(0)
-    mean = difference[..., 1:].cumsum(dim=-1) / lag[1:]
-    normalised = torch.where(mean > 1e-12, difference[..., 1:] / mean.clamp_min(1e-12), 1.0)  # of lags 1, 2, …
-    inside = normalised[..., shortest - 1 : longest]
-    # The first lag below the threshold where the curve turns up again; else the lowest point of all.
-    following = normalised[..., shortest : longest + 1]
-    turning = (inside < YIN_THRESHOLD) & (inside <= following)
-    found = torch.where(turning.any(dim=-1), turning.int().argmax(dim=-1), inside.argmin(dim=-1))
-    at = found + shortest - 1  # index in `normalised`
-    before, here, after = (normalised.gather(-1, (at + step)[..., None])[..., 0] for step in (-1, 0, 1))
-    curvature = before - 2 * here + after
-    shift = torch.where(curvature > 1e-12, 0.5 * (before - after) / curvature.clamp_min(1e-12), 0.0).clamp(-1, 1)
-    return (sample_rate / (at + 1 + shift)).float(), here.float()
-
-
-def _frames(waveform: Tensor, length: int, hop: int) -> Tensor:
-    """``(batch, samples)`` → ``(batch, frames, length)``; a shorter clip is zero-padded to one frame."""
-    missing = length - waveform.shape[1]
-    if missing > 0:
-        waveform = torch.nn.functional.pad(waveform, (0, missing))
-    return waveform.unfold(1, length, hop)
+    window, hop = round(PITCH_WINDOW * sample_rate), round(PITCH_HOP * sample_rate)
+    span = window + int(sample_rate / PITCH_RANGE[0]) + 1
+    inside, count = _inside(waveform, lengths)
+    waveform = _at_least(waveform * inside, span)
+    frames = waveform.unfold(1, span, hop)
+    batch, steps, _ = frames.shape
+    energy = avg_pool1d(waveform.square()[:, None], window, hop)[:, 0, :steps]
+    audible = _audible(energy, torch.arange(steps, device=waveform.device) * hop, span, count)
+    fundamental = torch.full((batch, steps), torch.nan, dtype=waveform.dtype, device=waveform.device)
+    aperiodicity = torch.ones_like(fundamental)
+    for some in torch.split(audible.nonzero(), _FRAMES):
+        clip, step = some.unbind(dim=1)
+        fundamental[clip, step], aperiodicity[clip, step] = _yin(frames[clip, step], window, sample_rate)
+    return fundamental, aperiodicity, audible
 
 
 DESCRIPTORS: dict[str, Descriptor] = {
     entry.name: entry
     for entry in (
-        Descriptor("level", "dB re full scale", "root-mean-square level of the clip", "by definition", level),
+        Descriptor("level", "dB re full scale", "root mean square of the clip", "by definition", level),
         Descriptor(
             "spectral centroid",
             "Hz",
-            "centre of gravity of the magnitude spectrum, median over frames",
+            "centre of gravity of the magnitude spectrum, median over frames of 46 ms",
             "Peeters et al. 2011",
             spectral_centroid,
         ),
         Descriptor(
             "pitch",
             "Hz",
-            "YIN's fundamental frequency, median over voiced frames",
+            "YIN's fundamental frequency, 50 to 2000 Hz, median over frames that have one",
             "de Cheveigné & Kawahara 2002",
             pitch,
         ),
     )
 }
+
+
+def _inside(waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Mask ``(batch, samples)`` of what belongs to each clip, and its length."""
+    samples = waveform.shape[1]
+    if lengths is None:
+        lengths = torch.full((len(waveform),), samples, device=waveform.device)
+    return torch.arange(samples, device=waveform.device) < lengths[:, None], lengths
+
+
+def _at_least(waveform: Tensor, samples: int) -> Tensor:
+    return pad(waveform, (0, max(0, samples - waveform.shape[1])))
+
+
+def _audible(energy: Tensor, starts: Tensor, span: int, lengths: Tensor) -> Tensor:
+    """Frames ``(batch, frames)`` that lie in their clip (the first always does) and are not all but silent."""
+    whole = (starts + span <= lengths[:, None]) | (starts == 0)
+    energy = energy * whole
+    loudest = energy.amax(dim=1, keepdim=True)
+    return (energy > 10 ** (-AUDIBLE / 10) * loudest) & (loudest > _TINY)
+
+
+def _median(values: Tensor, counts: Tensor) -> Tensor:
+    """Median over the frames that count, ``(batch,)``; NaN where none does. Of two middle ones, the lower."""
+    return torch.where(counts, values, torch.nan).nanmedian(dim=1).values
+
+
+def _yin(frames: Tensor, window: int, sample_rate: int) -> tuple[Tensor, Tensor]:
+    """Frequency, Hz, and aperiodicity of each frame ``(frames, window + longest period + 1)``."""
+    span = frames.shape[1]
+    lag_count = span - window
+    size = next_fast_len(span, real=True)  # no lag reaches round its end
+    head = torch.fft.rfft(frames[:, :window], size)
+    correlation = torch.fft.irfft(torch.fft.rfft(frames, size) * head.conj(), size)[:, :lag_count]
+    # Energy of the window at each lag: what enters at its end less what leaves at its start.
+    square = frames.square()
+    change = (square[:, window:] - square[:, :lag_count]).cumsum(dim=1)[:, :-1]
+    start = square[:, :window].sum(dim=1, keepdim=True)
+    energy = torch.cat([start, start + change], dim=1)
+    difference = (energy[:, :1] + energy - 2 * correlation).clamp_(min=0.0)[:, 1:]
+    lags = torch.arange(1, difference.shape[1] + 1, dtype=frames.dtype, device=frames.device)
+    normalised = difference * lags / difference.cumsum(dim=1).clamp(min=_TINY)
+
+    shortest = int(sample_rate / PITCH_RANGE[1])
+    left, centre, right = normalised[:, :-2], normalised[:, 1:-1], normalised[:, 2:]
+    # A dip lies between lags: its place and depth are those of the parabola through three of them (YIN, step 5).
+    # Without this the period of a high tone, a few lags long, would seem less exact than its multiples.
+    shift = 0.5 * (left - right) / (left - 2 * centre + right).clamp(min=_TINY)
+    depth = centre - 0.25 * (left - right) * shift
+    dip = (centre <= left) & (centre < right) & (lags[1:-1] >= shortest)
+    deep = dip & (depth < PITCH_THRESHOLD)
+    deepest = torch.where(dip, depth, torch.inf).argmin(dim=1)
+    chosen = torch.where(deep.any(dim=1), deep.to(torch.int8).argmax(dim=1), deepest)[:, None]
+    lag = chosen[:, 0] + 2 + shift.gather(1, chosen)[:, 0]
+    # A curve without a dip falls or rises all the way: there is no period in range.
+    aperiodicity = torch.where(dip.any(dim=1), depth.gather(1, chosen)[:, 0], 1.0)
+    return sample_rate / lag, aperiodicity.clamp_(min=0.0)
