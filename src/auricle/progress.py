@@ -8,10 +8,14 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from auricle.embedding import EmbedProgress, EmbedSummary
 from auricle.pretraining.events import Decoding, Note, Plan, Step
+from auricle.study import events as study_events
+
+QUICK_SECONDS = 1.0  # work that took less leaves no line
 
 
 class PretrainingBar:
@@ -112,3 +116,94 @@ def embedding_summary(summary: EmbedSummary) -> str:
     complete = " (complete already, nothing to do)" if summary.was_complete else ""
     hours = f"{summary.seconds / 3600:,.2f} h"
     return f"{summary.path}: {summary.rows:,} embeddings of {summary.clips:,} clips · {hours}{rejected}{complete}"
+
+
+class StudyBar:
+    """Shows a study: what it works on, one bar for all pre-training, one for each kind of work; call it with events."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        self.console = console or Console(stderr=True, highlight=False)
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=20),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[status]}"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+        )
+        self._task: TaskID | None = None
+        self._kind = ""
+        self._start = 0.0
+        self._first_loss: dict[int, float] = {}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def __call__(self, event: study_events.Event) -> None:
+        """Show an event."""
+        match event:
+            case study_events.Data():
+                self._say(_data_line(event))
+            case study_events.Pretraining():
+                self._pretraining(event)
+            case study_events.Work(kind, what, done, total):
+                self._bar(escape(kind), done / total, f"{done}/{total}  {escape(what)}")
+                if done == total:
+                    self._close()
+            case study_events.Embedding(progress) if self._task is not None:
+                self._progress.update(self._task, status=f"{progress.done:,}/{progress.clips:,} clips")
+            case study_events.Notice(text):
+                self.console.print(f"[yellow]note:[/] {escape(text)}")
+
+    def _pretraining(self, event: study_events.Pretraining) -> None:
+        of_kind = f"pre-training {event.recipe} ({event.runs} to do)"
+        match event.event:
+            case Step() as step:
+                first = self._first_loss.setdefault(event.number, step.loss)
+                share = (event.number - 1 + step.step / step.steps) / event.runs
+                status = f"{event.diet}: {first:.2f} → {step.loss:.2f}  {step.clips_per_second:.0f} clips/s"
+                self._bar(escape(of_kind), share, escape(status))
+                if event.number == event.runs and step.step == step.steps:
+                    self._close()
+            case Plan(rejected=rejected) if rejected:
+                self.console.print(f"[yellow]note:[/] {rejected:,} files of {escape(event.diet)} cannot be read")
+            case Note(text):
+                self.console.print(f"[yellow]warning:[/] {escape(event.diet)}: {escape(text)}")
+
+    def _bar(self, kind: str, share: float, status: str) -> None:
+        if self._task is None or self._kind != kind:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._progress.start()
+            self._task = self._progress.add_task(kind, total=1.0, status=status)
+            self._kind, self._start = kind, time.monotonic()
+        self._progress.update(self._task, completed=share, status=status)
+
+    def _close(self) -> None:
+        """Leave one line of what took time."""
+        seconds = time.monotonic() - self._start
+        if self._task is not None:
+            self._progress.remove_task(self._task)
+            self._task = None
+        if seconds > QUICK_SECONDS:
+            self._say(f"{self._kind}: done in {seconds:.0f} s")
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, soft_wrap=True)
+
+
+def _data_line(data: study_events.Data) -> str:
+    name = "sound world" if data.synthetic else "data"
+    minutes = "" if data.seconds is None else f", {data.seconds / 60:,.0f} min of audio"
+    return f"{name}: {data.clips:,} clips, {data.tasks} tasks{minutes}"
+
+
+def study_summary(end: study_events.End) -> str:
+    """What is said when a study is finished."""
+    nothing = f"nothing to do: all {end.cached} stages were finished before\n" if not end.stages else ""
+    return f"{nothing}results: {end.results}\nreport: {end.report}   open it in a browser"

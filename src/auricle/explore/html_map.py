@@ -1,8 +1,8 @@
 """A map that plays sound, as one piece of HTML: points on a canvas, and the clips themselves beside them.
 
-The fragment needs no server and no network: excerpts are embedded as Ogg Opus under a size budget, names and labels as
-JSON that no file name can break out of. It is put into a page that defines the colours (`--ink`, `--paper`, `--line`,
-`--faint`, `--accent`); script and style are in ``sound_map.js`` and ``sound_map.css`` beside this module.
+The fragment needs no server and no network: excerpts are embedded as Ogg Vorbis under a size budget, names and labels
+as JSON that no file name can break out of. It is put into a page that defines the colours (`--ink`, `--paper`,
+`--line`, `--faint`, `--accent`); script and style are in ``sound_map.js`` and ``sound_map.css`` beside this module.
 """
 
 import base64
@@ -10,7 +10,9 @@ import html
 import io
 import json
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -20,11 +22,12 @@ import soundfile
 from numpy.typing import NDArray
 
 from auricle import audio
+from auricle.explore.projection import PALETTE
 
-SAMPLE_RATE = 16_000  # Hz of the excerpts; one of the rates that Opus knows
+SAMPLE_RATE = 16_000  # Hz of the excerpts
 LONGEST_SECONDS = 3.0  # of a clip that is embedded
 SHORTEST_SECONDS = 0.5  # below this an excerpt says nothing: rather fewer clips sound
-_COMPRESSION = 0.9  # of libsndfile's 0 (256 kbit/s) … 1 (6 kbit/s per channel), about 30 kbit/s
+_COMPRESSION = 0.9  # of libsndfile's 0 (best) … 1; about 25 kbit/s, and as large as Opus at an eighth of its time
 _TRIAL = 24  # clips that are encoded to see how large they become
 _FADE_SECONDS = 0.02  # at the end of what was cut off
 _BASE64 = 4 / 3
@@ -37,7 +40,7 @@ class Excerpts:
     Attributes
     ----------
     sounds
-        An Ogg Opus file of each clip; None for one that cannot be read, or beyond the budget.
+        An Ogg Vorbis file of each clip; None for one that cannot be read, or beyond the budget.
     seconds
         What no excerpt is longer than.
     """
@@ -74,12 +77,12 @@ def excerpts(
     seconds = _affordable_seconds(clips, budget)
     sounds: list[bytes | None] = []
     left = budget
-    for clip in clips:
-        sound = _excerpt(clip, seconds) if left > 0 else None
-        if sound is not None and _embedded_size(sound) > left:
-            sound = None
-        left -= 0 if sound is None else _embedded_size(sound)
-        sounds.append(sound)
+    with ThreadPoolExecutor() as pool:
+        for sound in pool.map(partial(_excerpt, seconds=seconds), clips):
+            if sound is not None and _embedded_size(sound) > left:
+                sound, left = None, 0  # all that come after it are silent too
+            left -= 0 if sound is None else _embedded_size(sound)
+            sounds.append(sound)
     return Excerpts(sounds, seconds)
 
 
@@ -113,9 +116,9 @@ def _excerpt(clip: Clip, seconds: float) -> bytes | None:
         waveform /= loudest
     buffer = io.BytesIO()
     with soundfile.SoundFile(
-        buffer, "w", SAMPLE_RATE, 1, format="OGG", subtype="OPUS", compression_level=_COMPRESSION
-    ) as opus:
-        opus.write(waveform)
+        buffer, "w", SAMPLE_RATE, 1, format="OGG", subtype="VORBIS", compression_level=_COMPRESSION
+    ) as file:
+        file.write(waveform)
     return buffer.getvalue()
 
 
@@ -137,7 +140,7 @@ def sound_map(
     Parameters
     ----------
     coordinates
-        ``(n, 2)``; the scale does not matter.
+        ``(n, 2)``; the picture is filled in both directions, for the axes of such maps mean nothing.
     names
         What each clip is called, for instance its path; shown as text, whatever it holds.
     labels
@@ -151,9 +154,10 @@ def sound_map(
     """
     classes = sorted(set(labels))
     index = {label: position for position, label in enumerate(classes)}
-    span = np.ptp(coordinates, axis=0).max(initial=0.0) or 1.0
-    centred = (coordinates - (coordinates.max(axis=0) + coordinates.min(axis=0)) / 2) / span
+    span = np.maximum(np.ptp(coordinates, axis=0), 1e-9)
+    centred = (coordinates - coordinates.min(axis=0)) / span - 0.5
     data = {
+        "colours": PALETTE,
         "classes": classes,
         "points": [
             [round(float(x), 4), round(float(y), 4), index[label], name]

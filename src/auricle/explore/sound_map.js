@@ -1,19 +1,18 @@
 // Maps that play sound. Every text from the data reaches the page as text, never as HTML.
 "use strict";
 (() => {
-  // Colours that colour-blind people tell apart (Paul Tol's "bright" and "vibrant"); beyond eight, the shape changes.
-  const COLOURS = ["#4477AA", "#EE6677", "#228833", "#CCBB44", "#66CCEE", "#AA3377", "#EE7733", "#8899AA"];
+  // When the colours are used up, the shape changes.
   const SHAPES = [
     (c, x, y, r) => c.arc(x, y, r, 0, 2 * Math.PI),
-    (c, x, y, r) => c.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8),
     (c, x, y, r) => polygon(c, x, y, r * 1.25, 3, -Math.PI / 2),
+    (c, x, y, r) => c.rect(x - r * 0.9, y - r * 0.9, r * 1.8, r * 1.8),
     (c, x, y, r) => polygon(c, x, y, r * 1.25, 4, 0),
     (c, x, y, r) => polygon(c, x, y, r * 1.25, 3, Math.PI / 2),
     (c, x, y, r) => polygon(c, x, y, r * 1.2, 5, -Math.PI / 2),
     (c, x, y, r) => polygon(c, x, y, r * 1.15, 6, 0),
   ];
   const REACH = 24; // pixels from a point within which it is meant
-  const MARGIN = 0.06; // of the picture, around the points
+  const MARGIN = 0.04; // of the picture, around the points
 
   function polygon(context, x, y, radius, corners, angle) {
     for (let corner = 0; corner <= corners; corner++) {
@@ -22,11 +21,15 @@
     }
   }
 
-  function mark(context, kind, x, y, radius) {
+  function mark(context, colours, kind, x, y, radius) {
     context.beginPath();
-    SHAPES[Math.floor(kind / COLOURS.length) % SHAPES.length](context, x, y, radius);
-    context.fillStyle = COLOURS[kind % COLOURS.length];
+    SHAPES[Math.floor(kind / colours.length) % SHAPES.length](context, x, y, radius);
+    context.closePath();
+    context.fillStyle = colours[kind % colours.length];
     context.fill();
+    context.lineWidth = 0.5; // so that a pale colour stands out from pale paper, a dark one from dark
+    context.strokeStyle = "#808080";
+    context.stroke();
   }
 
   function crisp(canvas, width, height) {
@@ -51,9 +54,8 @@
     function lay() {
       width = canvas.clientWidth;
       height = canvas.clientHeight;
-      const side = Math.min(width, height) * (1 - 2 * MARGIN);
-      const stretch = Math.min(width * (1 - 2 * MARGIN), side * 1.4); // a map has no true aspect: use the width
-      places = data.points.map(([x, y]) => [width / 2 + x * stretch, height / 2 - y * side]);
+      const inside = 1 - 2 * MARGIN;
+      places = data.points.map(([x, y]) => [width * (0.5 + x * inside), height * (0.5 - y * inside)]);
       draw();
     }
 
@@ -62,13 +64,13 @@
       const radius = Math.max(2.5, Math.min(5, 90 / Math.sqrt(places.length)));
       context.globalAlpha = 0.85;
       places.forEach(([x, y], index) => {
-        if (visible(index) && index !== chosen) mark(context, data.points[index][2], x, y, radius);
+        if (visible(index) && index !== chosen) mark(context, data.colours, data.points[index][2], x, y, radius);
       });
       context.globalAlpha = 1;
       for (const index of [under, chosen]) {
         if (index < 0 || !visible(index)) continue;
         const [x, y] = places[index];
-        mark(context, data.points[index][2], x, y, radius * 1.6);
+        mark(context, data.colours, data.points[index][2], x, y, radius * 1.6);
         context.lineWidth = index === chosen ? 2.5 : 1.2;
         context.strokeStyle = getComputedStyle(root).color;
         context.beginPath();
@@ -124,7 +126,7 @@
         describe(index, "▶ ");
         playing = new Audio("data:audio/ogg;base64," + sound);
         playing.play().catch((error) => {
-          if (error.name !== "AbortError") describe(index, "this browser cannot play Ogg Opus: ");
+          if (error.name !== "AbortError") describe(index, "this browser cannot play Ogg Vorbis: ");
         });
       }
       root.dataset.chosen = index;
@@ -157,7 +159,7 @@
     data.classes.forEach((label, kind) => {
       const button = document.createElement("button");
       const swatch = document.createElement("canvas");
-      mark(crisp(swatch, 16, 16), kind, 8, 8, 5);
+      mark(crisp(swatch, 16, 16), data.colours, kind, 8, 8, 5);
       const count = data.points.filter((point) => point[2] === kind).length;
       button.append(swatch, label + " (" + count + ")");
       button.type = "button";

@@ -6,7 +6,7 @@ overrides go on top, nested keys with dots (``pretraining.overrides.steps=200``)
 
 import dataclasses
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -15,6 +15,7 @@ import yaml
 
 from auricle import settings
 from auricle.datasets.registry import list_datasets
+from auricle.explain.descriptors import DESCRIPTORS
 from auricle.settings import Settings, SettingsError
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol
@@ -68,10 +69,18 @@ class Probe(Settings):
 class Rsa(Settings):
     """Representational similarity analysis."""
 
-    descriptors: tuple[str, ...] = ("level", "centroid", "pitch")
+    descriptors: tuple[str, ...] = ("level", "spectral centroid", "pitch")
     pitched: tuple[str, ...] | None = None  # tasks for which pitch means something; all when not given
     clips: Annotated[int, pydantic.Field(ge=10, le=1000)] = 1000
     part: Part = "valid"  # of a task: what selects probes, or all clips
+
+    @pydantic.field_validator("descriptors")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in DESCRIPTORS:
+                raise ValueError(f"there is no descriptor {name!r}; there are {', '.join(DESCRIPTORS)}")
+        return names
 
 
 class Tsne(Settings):
@@ -86,6 +95,8 @@ class SoundMap(Settings):
     """The map in the report that plays sound."""
 
     task: str | None = None  # the first one when not given
+    diet: str | None = None  # whose encoder; the last diet's when not given
+    part: Part = "all"
     clips: Annotated[int, pydantic.Field(ge=10, le=5000)] = 600
     megabytes: Annotated[float, pydantic.Field(gt=0, le=100)] = 8.0  # of audio in the report
 
@@ -96,6 +107,7 @@ class Study(Settings):
     name: str
     title: str | None = None
     seed: int = 0  # of analyses, and of the sound world
+    device: str = "auto"  # of embedding and probing; pre-training has its own key
     data: str | None = None  # folder of all data, or `synth`; AURICLE_DATA when not given
     world: World = World()
     diets: Annotated[dict[str, tuple[str, ...]], pydantic.Field(min_length=1)]  # folders, manifests, dataset:NAME
@@ -128,20 +140,25 @@ class Study(Settings):
         for what, names in (("models", self.models), ("tasks", self.tasks)):
             if len(set(names)) < len(names):
                 raise ValueError(f"`{what}` names one of {', '.join(names)} twice")
-        for diet in (self.tsne.diets or ()) if self.tsne else ():
-            if diet not in self.diets:
-                raise ValueError(f"`tsne.diets` names {diet}, but the diets are {', '.join(self.diets)}")
         titles = [task_name(task) for task in self.tasks]
         if len(set(titles)) < len(titles):
             raise ValueError(f"two tasks have the same name: {', '.join(titles)}")
-        for what, chosen in (("map.task", [self.map.task] if self.map and self.map.task else []), *self._pitched()):
-            for task in chosen:
-                if task not in titles:
-                    raise ValueError(f"`{what}` is {task}, but the tasks are {', '.join(titles)}")
+        for what, named, known in self._references(titles):
+            for name in named:
+                if name not in known:
+                    raise ValueError(f"`{what}` is {name}, but there are {', '.join(known)}")
         return self
 
-    def _pitched(self) -> list[tuple[str, list[str]]]:
-        return [("rsa.pitched", list(self.rsa.pitched or ()))] if self.rsa else []
+    def _references(self, tasks: list[str]) -> Iterator[tuple[str, Iterable[str], list[str]]]:
+        """Keys that name tasks or diets, what they name, and what there is."""
+        diets = list(self.diets)
+        if self.rsa:
+            yield "rsa.pitched", self.rsa.pitched or (), tasks
+        if self.tsne:
+            yield "tsne.diets", self.tsne.diets or (), diets
+        if self.map:
+            yield "map.task", [self.map.task] if self.map.task else (), tasks
+            yield "map.diet", [self.map.diet] if self.map.diet else (), diets
 
     @property
     def is_synthetic(self) -> bool:

@@ -15,7 +15,7 @@ from auricle.pretraining import run as pretraining_run
 from auricle.pretraining.recipe import Recipe, load_recipe
 from auricle.study.definition import RANDOM, Study
 from auricle.study.sources import Diet
-from auricle.study.stages import Finished, Stage, Stages, fingerprint_of_sound
+from auricle.study.stages import Finished, Stage, Stages
 from auricle.training import environment
 
 PRETRAINING_VERSION = 1
@@ -101,7 +101,7 @@ def pretraining_stage(study: Study, diet: Diet, seed: int) -> Stage:
     recipe = recipe_of(study, seed=seed)
     inputs = {
         "recipe": recipe.model_dump(mode="json", exclude=_NEUTRAL | {"name"}),
-        "sound": [fingerprint_of_sound(part) for part in diet.parts],
+        "sound": diet.sound,
     }
     return Stage("pretraining", f"{diet.name}-seed{seed}", PRETRAINING_VERSION, inputs)
 

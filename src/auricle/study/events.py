@@ -10,12 +10,12 @@ from auricle.pretraining.events import Decoding, Note, Plan, Step
 
 @dataclass(frozen=True)
 class Data:
-    """What the study works on; `hours` is known of a sound world only."""
+    """What the study works on; `seconds` of audio are known of a sound world only."""
 
     synthetic: bool
     clips: int
     tasks: int
-    hours: float | None
+    seconds: float | None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from auricle import synth
@@ -9,6 +10,7 @@ from auricle.datasets.registry import dataset, list_datasets, training_part
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.study.definition import DATASET_PREFIX, task_name
+from auricle.study.stages import fingerprint_of_sound
 from auricle.transfer.evaluation import Kind
 
 Clip = tuple[str, float, float | None]
@@ -42,6 +44,11 @@ class Task:
     about: str = ""
     published_clips: int | None = None
 
+    @cached_property
+    def sound(self) -> str:
+        """Fingerprint of what is heard, whatever the labels."""
+        return fingerprint_of_sound(self.manifest)
+
 
 @dataclass(frozen=True)
 class Diet:
@@ -50,6 +57,11 @@ class Diet:
     name: str
     sources: tuple[str, ...]
     parts: tuple[Manifest, ...]
+
+    @cached_property
+    def sound(self) -> list[str]:
+        """Fingerprint of what is heard, part by part."""
+        return [fingerprint_of_sound(part) for part in self.parts]
 
     def manifest(self) -> Manifest:
         """All clips in one table, by absolute paths, so that it can lie anywhere."""

@@ -83,12 +83,23 @@ class Stages:
     ----------
     root
         Folder that holds one folder per kind.
+
+    Attributes
+    ----------
+    done, cached
+        How many stages were worked on, and how many were found finished.
+    seconds
+        That all of them took, whenever it was.
+    keys
+        Of all of them in order: what decides everything that is made of them.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.done = 0
         self.cached = 0
+        self.seconds = 0.0
+        self.keys: list[str] = []
 
     def folder(self, stage: Stage) -> Path:
         """Where a stage writes."""
@@ -120,10 +131,17 @@ class Stages:
         outputs
             Patterns of the files without which the stage is not finished.
         """
-        found = self.find(stage)
-        if found is not None:
+        finished = self.find(stage)
+        if finished is None:
+            finished = self._do(stage, work, resumable=resumable, outputs=outputs)
+            self.done += 1
+        else:
             self.cached += 1
-            return found
+        self.seconds += finished.seconds
+        self.keys.append(stage.key)
+        return finished
+
+    def _do(self, stage: Stage, work: Work, *, resumable: bool, outputs: Sequence[str]) -> Finished:
         folder = self.folder(stage)
         (folder / MARKER).unlink(missing_ok=True)
         if not resumable:
@@ -145,7 +163,6 @@ class Stages:
         }
         with atomic_write(folder / MARKER) as temporary:
             temporary.write_text(json.dumps(marker, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-        self.done += 1
         return Finished(folder, json.loads(json.dumps(facts)), seconds, cached=False)
 
 

@@ -1,0 +1,194 @@
+"""What the embeddings look like: similarity analysis against acoustic descriptors, t-SNE pictures, the map's sound.
+
+Clips are drawn at random, with the study's seed, from the part of a task that selects probes, as in Ogg (2025), or from
+all of it.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from auricle import audio, randomness
+from auricle.explain.descriptors import DESCRIPTORS
+from auricle.explain.rsa import rsa
+from auricle.explore.projection import tsne
+from auricle.files import atomic_write
+from auricle.study.definition import Part, Rsa
+from auricle.study.encoders import StudyEncoder
+from auricle.study.measuring import Embedded, Rows
+from auricle.study.sources import Task, clips_of
+from auricle.study.stages import Finished, Stage, Stages
+from auricle.transfer.splits import partitions
+
+DESCRIPTION_VERSION = 1
+RSA_VERSION = 1
+TSNE_VERSION = 1
+
+SAMPLE_RATE = 16_000  # Hz at which descriptors are computed
+PERMUTATIONS = 1000
+
+
+def choose_clips(task: Task, *, part: Part, clips: int, seed: int) -> Rows:
+    """Rows of a task's manifest, ascending: a random choice of at most `clips` of a part."""
+    rows = partitions(task.manifest)[0].valid if part == "valid" else np.arange(len(task.manifest))
+    if len(rows) > clips:
+        rows = np.sort(randomness.generator(seed, f"clips of {task.name}").choice(rows, clips, replace=False))
+    return rows
+
+
+@dataclass(frozen=True)
+class Described:
+    """Descriptors of some clips of a task: name → ``(clips,)``, NaN where a clip has none."""
+
+    task: Task
+    rows: Rows
+    values: dict[str, NDArray[np.float64]]
+    stage: Finished
+    key: str
+
+
+def describe(stages: Stages, task: Task, settings: Rsa, *, seed: int) -> Described:
+    """Compute the descriptors of the clips that the analysis uses, unless it is done."""
+    names = [
+        name
+        for name in settings.descriptors
+        if name != "pitch" or settings.pitched is None or task.name in settings.pitched
+    ]
+    rows = choose_clips(task, part=settings.part, clips=settings.clips, seed=seed)
+
+    def work(folder: Path) -> dict[str, Any]:
+        clips = clips_of(task.manifest)
+        found = {name: np.full(len(rows), np.nan) for name in names}
+        for position, row in enumerate(rows):
+            path, start, end = clips[row]
+            try:
+                waveform = audio.read(
+                    Path(path), sample_rate=SAMPLE_RATE, offset=start, duration=None if end is None else end - start
+                )
+            except audio.AudioError:
+                continue
+            for name in names:
+                value = DESCRIPTORS[name].compute(torch.from_numpy(waveform)[None], SAMPLE_RATE)
+                found[name][position] = float(value[0])
+        with atomic_write(folder / "descriptors.parquet") as temporary:
+            pq.write_table(pa.table({"row": rows, **found}), temporary)
+        return {}
+
+    inputs = {"sound": task.sound, "rows": rows.tolist(), "descriptors": names}
+    stage = Stage("description", task.name, DESCRIPTION_VERSION, inputs)
+    finished = stages.run(stage, work)
+    table = pq.read_table(finished.folder / "descriptors.parquet")
+    values = {name: table.column(name).to_numpy() for name in names}
+    return Described(task, rows, values, finished, stage.key)
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """How well one encoder orders the clips of one task as one descriptor does.
+
+    Attributes
+    ----------
+    task, descriptor
+        Names.
+    encoder
+        Position among the study's encoders.
+    r_s
+        Spearman's correlation of their distances; None where they cannot be compared.
+    p_mantel, q
+        Of Mantel's permutation test, and its false discovery rate over the task's tests.
+    clips
+        How many were compared.
+    """
+
+    task: str
+    descriptor: str
+    encoder: int
+    r_s: float | None
+    p_mantel: float | None
+    q: float | None
+    clips: int
+
+
+def similarity(stages: Stages, described: Described, embedded: Sequence[Embedded], *, seed: int) -> list[Similarity]:
+    """Similarity analysis of all encoders on one task, unless it is done."""
+    task = described.task
+
+    def work(folder: Path) -> dict[str, Any]:
+        usable, vectors = _common(embedded, task, described.rows)
+        values = {name: column[usable] for name, column in described.values.items()}
+        names = {str(index): matrix for index, matrix in enumerate(vectors)}
+        table = rsa(names, values, permutations=PERMUTATIONS, seed=seed)
+        rows = [
+            {
+                "task": task.name,
+                "descriptor": row["descriptor"],
+                "encoder": int(row["model"]),
+                "r_s": row["r_s"],
+                "p_mantel": row["p_mantel"],
+                "q": row["q"],
+                "clips": row["n"],
+            }
+            for row in table.to_pylist()
+        ]
+        with atomic_write(folder / "similarity.json") as temporary:
+            temporary.write_text(json.dumps(rows, indent=1))
+        return {}
+
+    inputs = {
+        "description": described.key,
+        "weights": [entry.encoder.fingerprint for entry in embedded],
+        "permutations": PERMUTATIONS,
+        "seed": seed,
+    }
+    finished = stages.run(Stage("similarity", task.name, RSA_VERSION, inputs), work)
+    return [Similarity(**row) for row in json.loads((finished.folder / "similarity.json").read_text())]
+
+
+def _common(embedded: Sequence[Embedded], task: Task, wanted: Rows) -> tuple[Rows, list[NDArray[np.float32]]]:
+    """Positions in `wanted` of the clips that every encoder could embed, and their embeddings by each."""
+    found = [entry.of(task) for entry in embedded]
+    everywhere = wanted
+    for rows, _ in found:
+        everywhere = np.intersect1d(everywhere, rows)
+    vectors = [vectors[np.searchsorted(rows, everywhere)] for rows, vectors in found]
+    return np.searchsorted(wanted, everywhere), vectors
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The clips of one task as one encoder lays them out: rows of the manifest and positions ``(rows, 2)``."""
+
+    task: Task
+    encoder: StudyEncoder
+    rows: Rows
+    points: NDArray[np.float64]
+
+
+def picture(stages: Stages, embedded: Embedded, task: Task, rows: Rows, *, seed: int) -> Picture:
+    """The t-SNE of some clips of a task, unless it is done."""
+
+    def work(folder: Path) -> dict[str, Any]:
+        usable, vectors = _common([embedded], task, rows)
+        points = tsne(vectors[0], seed=seed)
+        with atomic_write(folder / "points.parquet") as temporary:
+            pq.write_table(pa.table({"row": rows[usable], "x": points[:, 0], "y": points[:, 1]}), temporary)
+        return {}
+
+    inputs = {
+        "weights": embedded.encoder.fingerprint,
+        "sound": task.sound,
+        "rows": rows.tolist(),
+        "seed": seed,
+    }
+    finished = stages.run(Stage("tsne", f"{task.name}-{embedded.encoder.label}", TSNE_VERSION, inputs), work)
+    table = pq.read_table(finished.folder / "points.parquet")
+    points = np.stack([table.column("x").to_numpy(), table.column("y").to_numpy()], axis=1)
+    return Picture(task, embedded.encoder, table.column("row").to_numpy(), points)

@@ -1,0 +1,224 @@
+"""The report of a study: one HTML file with everything inside, to be opened from disk, mailed or printed.
+
+No script, style, picture or sound is loaded from anywhere, and the page's own security policy forbids it. Every word
+that comes from data is escaped.
+"""
+
+import platform
+from collections.abc import Iterator
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+
+from auricle import __version__
+from auricle.explore.html_map import excerpts, sound_map, style_and_script
+from auricle.files import atomic_write
+from auricle.study import figures, summary, tables
+from auricle.study.analyses import Picture
+from auricle.study.outcome import Outcome
+from auricle.study.sources import clips_of
+from auricle.study.tables import text
+from auricle.training import environment
+from auricle.transfer.protocols import protocol
+
+_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
+
+
+def write_report(outcome: Outcome, path: Path) -> None:
+    """Write the report, all or nothing."""
+    page = "\n".join(_page(outcome))
+    with atomic_write(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+
+
+def _page(outcome: Outcome) -> Iterator[str]:
+    study = outcome.study
+    title = study.title or f"Study {study.name}"
+    style = (resources.files("auricle.study") / "report.css").read_text(encoding="utf-8")
+    sections = list(_sections(outcome))
+    yield "<!doctype html>"
+    yield '<html lang="en"><head><meta charset="utf-8">'
+    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    yield f"<title>{text(title)}</title>"
+    yield f"<style>{style}</style>"
+    yield "</head><body><main>"
+    yield f"<header><h1>{text(title)}</h1><p>{text(_subtitle(outcome))}</p>"
+    links = "".join(f'<a href="#{identity}">{text(heading)}</a>' for identity, heading, _ in sections)
+    yield f'<nav aria-label="Sections">{links}</nav></header>'
+    yield '<div class="summary"><h2>In short</h2>'
+    yield from (f"<p>{text(sentence)}</p>" for sentence in summary.sentences(outcome))
+    yield from (f'<p class="notice">{text(notice)}</p>' for notice in outcome.notices)
+    yield "</div>"
+    for identity, heading, content in sections:
+        yield f'<section id="{identity}"><h2>{text(heading)}</h2>\n{content}\n</section>'
+    yield "</main>"
+    if outcome.map is not None:
+        yield from style_and_script()
+    yield "</body></html>\n"
+
+
+def _subtitle(outcome: Outcome) -> str:
+    return (
+        f"{len(outcome.study.diets)} diets × {len(outcome.rows)} encoders × {len(outcome.tasks)} tasks · "
+        f"study {outcome.study.name} · Auricle {__version__}"
+    )
+
+
+def _sections(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
+    """Identity, heading and content of each section."""
+    yield "scores", "Scores", _scores(outcome)
+    gains = outcome.gains()
+    if gains:
+        yield "training", "What pre-training adds", f"{tables.gains(outcome, gains)}{_note(_GAINS)}"
+    yield "losses", "Pre-training", _pretraining(outcome)
+    if outcome.pictures:
+        yield "pictures", "What lies near what", _pictures(outcome)
+    if outcome.map is not None:
+        yield "map", "Listen", _map(outcome, outcome.map)
+    if outcome.similarities:
+        yield "similarity", "What orders the embeddings", f"{tables.similarities(outcome)}{_note(_similarity(outcome))}"
+    yield "tasks", "Tasks", tables.tasks(outcome)
+    yield "made", "How this was made", _made(outcome)
+
+
+_GAINS = (
+    "Each trained encoder minus the same architecture with random weights behind the same front end, clip by clip "
+    "over the same test clips, in percentage points of accuracy (also where the task's own metric is another); the "
+    "mean over the random initialisations counts. Below it the 95 % bootstrap interval, and the p-value of a "
+    "two-sided paired permutation test within clusters, corrected by Holm's method for all comparisons of this table."
+)
+
+
+def _scores(outcome: Outcome) -> str:
+    study = outcome.study
+    settings = study.probe.settings()
+    label = protocol(study.probe.protocol).label(settings)
+    note = (
+        f"Protocol {label}: a linear probe on frozen embeddings, selected on validation data, scored on test data "
+        f"once; means over {len(study.probe.seeds)} probe seeds. Small print: 95 % bootstrap intervals over clusters "
+        "of test clips; for encoders with several seeds from the lowest end of theirs to the highest. Bold: the best "
+        "encoder of a task, where a paired permutation test tells it from every other (p < 0.05 after Holm's "
+        "correction). ≈: the best and those that the test cannot tell from it. Guessing: always the most frequent "
+        "class, or the share of positive clips for average precision."
+    )
+    if any(task.metric != "accuracy" for task in outcome.tasks):
+        note += " The paired test compares accuracy, also where the task is scored by average precision."
+    caption = (
+        "The same numbers. Filled: trained; hollow: the same architecture with random weights and the trained "
+        "encoder's front-end statistics, small strokes its initialisations; squares and diamonds: hand-made "
+        "controls. Lines are 95 % intervals, the dashed line is guessing. Made by auricle study from results.parquet."
+    )
+    return f"{tables.scores(outcome)}{_note(note)}{_figure(figures.scores(outcome), caption)}"
+
+
+def _pretraining(outcome: Outcome) -> str:
+    recipe = outcome.encoders[0].model
+    caption = (
+        f"Loss of BYOL-A's pre-training by the recipe {recipe}, mean over the steps between two points, from each "
+        "run's metrics.jsonl. It says that training goes on, not how good an encoder is: losses on different diets "
+        "do not compare."
+    )
+    return f"{_figure(figures.losses(outcome.trainings, list(outcome.study.diets)), caption)}{tables.diets(outcome)}"
+
+
+def _pictures(outcome: Outcome) -> str:
+    settings = outcome.study.tsne
+    assert settings is not None
+    part = "of the part that selects probes" if settings.part == "valid" else "of all parts"
+    labels = summary.listed(dict.fromkeys(picture.encoder.label for picture in outcome.pictures))
+    caption = (
+        f"t-SNE of embeddings of the encoder {labels}; at most {settings.clips:,} random clips {part} of each task, "
+        f"seed {outcome.study.seed}, perplexity 30 or a third of the clips. Near points sound alike to the encoder; "
+        "axes and distances between far groups mean nothing."
+    )
+    return _figure(figures.pictures(outcome.pictures), caption)
+
+
+def _map(outcome: Outcome, picture: Picture) -> str:
+    settings = outcome.study.map
+    assert settings is not None
+    clips = clips_of(picture.task.manifest)
+    chosen = [clips[row] for row in picture.rows]
+    sounds = excerpts(
+        [Path(path) for path, _, _ in chosen],
+        starts=[start for _, start, _ in chosen],
+        ends=[end for _, _, end in chosen],
+        budget=round(settings.megabytes * 1e6),
+    )
+    names, labels = (picture.task.manifest.column(column) for column in ("path", "label"))
+    fragment = sound_map(
+        picture.points,
+        names=[names[row] for row in picture.rows],
+        labels=[labels[row] for row in picture.rows],
+        sounds=sounds.sounds,
+        identity="sound-map",
+        title=f"Map of {picture.task.title}",
+    )
+    heard = sum(sound is not None for sound in sounds.sounds)
+    silent = "" if heard == len(chosen) else f"; {len(chosen) - heard} points beyond the budget are silent"
+    note = (
+        f"{len(chosen):,} clips of {picture.task.title} as the encoder {picture.encoder.label} lays them out (t-SNE, "
+        f"seed {outcome.study.seed}). The first {sounds.seconds:g} s of each are inside this file as Ogg Vorbis, "
+        f"{sounds.size / 1e6:.1f} MB of at most {settings.megabytes:g}{silent}."
+    )
+    return f"{fragment}{_note(note)}"
+
+
+def _similarity(outcome: Outcome) -> str:
+    settings = outcome.study.rsa
+    assert settings is not None
+    return (
+        "Representational similarity analysis: Spearman's correlation between the cosine distances of all pairs of "
+        f"clips and their differences in level, spectral centroid or pitch, over at most {settings.clips:,} random "
+        "clips of a task's validation part, means over seeds. Tinted where Mantel's one-sided permutation test is "
+        "significant (false discovery rate below 5 % within the task; for means, in at least half of what they are "
+        f"taken of). Clips without a pitch are left out of its rows. Seed {outcome.study.seed}."
+    )
+
+
+def _made(outcome: Outcome) -> str:
+    now = environment()
+    study = outcome.study
+    facts = {
+        "Command": f"<code>{text(outcome.command or 'auricle.study.run.run_study')}</code>",
+        "Versions": text(
+            f"Auricle {__version__}, torch {now['torch']}, NumPy {np.__version__}, Python {now['python']}, "
+            f"{platform.system()} on {now['processor']}"
+        ),
+        "Threads": text(f"{now['threads']}, {now['processes']} process"),
+        "Seeds": text(
+            f"study {study.seed}; pre-training {', '.join(map(str, study.pretraining.seeds))}; random weights "
+            f"{', '.join(map(str, study.random_seeds))}; probes {', '.join(map(str, study.probe.seeds))}"
+        ),
+        "Working time": text(f"{_duration(outcome.seconds)} in all, cached stages included"),
+        "Weights": "<br>".join(
+            f"{text(encoder.label)}: <code>{text(encoder.fingerprint)}</code>" for encoder in outcome.encoders
+        ),
+        "Probe": text(protocol(study.probe.protocol).source),
+        "Numbers": "<code>results.parquet</code>, <code>results.csv</code> beside this file; every stage with its "
+        "inputs and outputs below <code>stages/</code>",
+    }
+    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
+    return (
+        f"<dl>{rows}</dl><details><summary>The study, everything resolved</summary>"
+        f"<pre>{text(study.as_yaml())}</pre></details>"
+    )
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _note(words: str) -> str:
+    return f'<p class="note">{text(words)}</p>'
+
+
+def _figure(svg: str, caption: str) -> str:
+    return f'<figure><div class="scroll" tabindex="0">{svg}</div><figcaption>{text(caption)}</figcaption></figure>'
