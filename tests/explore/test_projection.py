@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sklearn.neighbors import KNeighborsClassifier
 
 from auricle.errors import AuricleError
-from auricle.explore.projection import LEGEND_LIMIT, scatter, tsne
+from auricle.explore.projection import LEGEND_LIMIT, MARKERS, PALETTE, scatter, tsne
 
 
 @pytest.fixture(scope="module")
@@ -46,3 +47,27 @@ def test_few_classes_get_a_legend_many_get_a_count() -> None:
     assert many.get_legend() is None
     assert any("50 classes" in text.get_text() for text in many.texts)
     assert len(number.get_figure().axes) == 2  # the picture and its colour bar
+
+
+def test_of_many_classes_the_compact_ones_are_named_and_no_names_overlap() -> None:
+    generator = np.random.default_rng(0)
+    label = np.arange(600) % 30
+    spread = np.where(label < 10, 0.05, 3.0)[:, None]
+    points = 10 * generator.standard_normal((30, 2))[label] + spread * generator.standard_normal((600, 2))
+    figure = Figure(figsize=(6, 6))
+    axes = figure.add_subplot()
+    scatter(axes, points, [f"class {k}" for k in label], title="many")
+    names = [text for text in axes.texts if text.get_text().startswith("class ")]
+    assert len(names) > 10
+    assert {f"class {k}" for k in range(10)} <= {text.get_text() for text in names}
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in names]
+    overlaps = [(a, b) for k, a in enumerate(boxes) for b in boxes[:k] if a.overlaps(b)]
+    assert not overlaps
+
+
+def test_fifty_classes_differ_by_colour_and_marker_and_none_is_pale() -> None:
+    assert len(PALETTE) * len(MARKERS) >= 50
+    for colour in PALETTE:  # relative luminance, WCAG 2: below 0.6 a point stands out from white
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in to_rgb(colour)]
+        assert np.dot([0.2126, 0.7152, 0.0722], linear) < 0.6

@@ -6,10 +6,10 @@ neighbourhoods mean something: axes, orientation and distances between far group
 
 from collections.abc import Sequence
 
-import matplotlib
 import numpy as np
-from matplotlib import colors
+from matplotlib import patheffects
 from matplotlib.axes import Axes
+from matplotlib.collections import PathCollection
 from numpy.typing import NDArray
 from sklearn.decomposition import PCA
 from sklearn.manifold import TSNE
@@ -21,9 +21,11 @@ Floats = NDArray[np.float64]
 COMPONENTS = 50
 FEWEST_CLIPS = 5
 LEGEND_LIMIT = 12  # classes that a legend may hold before it becomes a wall
-# Okabe & Ito 2008: distinguishable with every common kind of colour blindness.
-PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#555555")
-MARKERS = ("o", "^", "s", "D", "v", "P")
+MOST_NAMES = 24  # written into a picture of more classes
+NAME_WIDTH, NAME_HEIGHT = 0.018, 0.045  # of a letter and a line, as shares of the picture
+# Okabe & Ito 2008, distinguishable with every common kind of colour blindness; without their yellow, lost on white.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
+MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
 
 
 def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float = 30.0) -> Floats:
@@ -56,8 +58,9 @@ def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float =
 def scatter(axes: Axes, points: Floats, values: Sequence[str | float | None], *, title: str, name: str = "") -> None:
     """Draw points ``(n, 2)`` coloured by a class or by a number.
 
-    Up to twelve classes get colour, marker and a legend; more get colours alone and a line that says how many there
-    are. Numbers get a colour bar. Missing values are grey.
+    Up to twelve classes get a legend; of more, those that lie closest together are named where they lie, as far as
+    there is room, and a line says how many classes there are. Colour and marker together tell 56 classes apart. Numbers
+    get a colour bar. Missing values are grey.
 
     Parameters
     ----------
@@ -79,7 +82,7 @@ def scatter(axes: Axes, points: Floats, values: Sequence[str | float | None], *,
     axes.set_aspect("equal", adjustable="datalim")
     for side in axes.spines.values():
         side.set_visible(False)
-    size = float(np.clip(6000 / max(len(points), 1), 6, 30))
+    size = float(np.clip(12_000 / max(len(points), 1), 8, 36))  # square points, of a marker
     missing = np.array([value is None for value in values])
     axes.scatter(points[missing, 0], points[missing, 1], s=size, color="#BBBBBB", linewidths=0)
     if known and all(isinstance(value, int | float) and not isinstance(value, bool) for value in known):
@@ -97,14 +100,39 @@ def scatter(axes: Axes, points: Floats, values: Sequence[str | float | None], *,
         return
     classes = sorted({str(value) for value in known})
     labels = np.array([None if value is None else str(value) for value in values], dtype=object)
-    few = len(classes) <= LEGEND_LIMIT
-    spectrum = matplotlib.colormaps["turbo"]
     for number, label in enumerate(classes):
-        colour = PALETTE[number % len(PALETTE)] if few else colors.to_hex(spectrum(number / max(len(classes) - 1, 1)))
-        marker = MARKERS[number // len(PALETTE) % len(MARKERS)] if few else "o"
         mine = points[labels == label]
-        axes.scatter(mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, alpha=0.85, label=label)
-    if few and classes:
-        axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=name or None, markerscale=1.3)
-    else:
-        axes.text(0.5, -0.02, f"{len(classes)} classes", ha="center", va="top", transform=axes.transAxes)
+        colour, marker = PALETTE[number % len(PALETTE)], MARKERS[number // len(PALETTE) % len(MARKERS)]
+        axes.scatter(mine[:, 0], mine[:, 1], s=size, color=colour, marker=marker, linewidths=0, alpha=0.8, label=label)
+    if classes and len(classes) <= LEGEND_LIMIT:
+        legend = axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, title=name or None)
+        for handle in legend.legend_handles:
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([36.0])
+    elif classes:
+        _name_classes(axes, points, labels, classes)
+        note = f"{len(classes)} classes; named where their clips lie close together"
+        axes.text(0.5, -0.02, note, ha="center", va="top", transform=axes.transAxes)
+
+
+def _name_classes(axes: Axes, points: Floats, labels: NDArray[np.object_], classes: Sequence[str]) -> None:
+    """Write the names of classes at their middles, the most compact first, wherever no other name is near."""
+    middles, spreads = [], []
+    for label in classes:
+        mine = points[labels == label]
+        middles.append(np.median(mine, axis=0))
+        spreads.append(float(np.median(np.linalg.norm(mine - middles[-1], axis=1))))
+    low, high = points.min(axis=0), points.max(axis=0)
+    extent = np.maximum(high - low, np.finfo(np.float64).tiny)
+    taken: list[tuple[Floats, float]] = []
+    for index in np.argsort(spreads, kind="stable")[:MOST_NAMES]:
+        place = (middles[index] - low) / extent
+        width = NAME_WIDTH * len(classes[index])
+        if all(
+            abs(place[1] - other[1]) > NAME_HEIGHT or abs(place[0] - other[0]) > (width + other_width) / 2
+            for other, other_width in taken
+        ):
+            at = (float(middles[index][0]), float(middles[index][1]))
+            text = axes.annotate(classes[index], at, (0, 3), textcoords="offset points", ha="center", fontsize=7)
+            text.set_path_effects([patheffects.withStroke(linewidth=2.0, foreground="white")])
+            taken.append((place, width))
