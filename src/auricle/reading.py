@@ -8,6 +8,7 @@ comes in blocks while it is being decoded, and few files are read ahead.
 
 import contextlib
 import json
+import mmap
 import os
 import queue
 import signal
@@ -255,7 +256,7 @@ class _Worker:
                 if kind == _END:
                     return
                 if kind == _FAILED:
-                    raise AudioError(request.path, content.decode())
+                    raise AudioError(request.path, bytes(content).decode())
                 yield np.frombuffer(content, dtype=np.float32)
         except (EOFError, BrokenPipeError):
             process.kill()
@@ -271,15 +272,18 @@ class _Worker:
                 how = signal.Signals(-status).name
         return f"ended the decoder's process ({how}), {_ATTEMPTS} times"
 
-    def _received(self, pipe: IO[bytes]) -> tuple[bytes, bytearray]:
+    def _received(self, pipe: IO[bytes]) -> tuple[bytes, bytes | mmap.mmap]:
         self._waiting_since = time.monotonic()
         try:
             header = pipe.read(_HEADER.size)
             if len(header) < _HEADER.size:
                 raise EOFError
             kind, size = _HEADER.unpack(header)
-            content = bytearray(size)
-            if size and pipe.readinto(content) < size:  # type: ignore[attr-defined]  # a buffered reader
+            if not size:
+                return kind, b""
+            # Memory of its own, given back when the sound is dropped: on the heap, sound that waits leaves holes.
+            content = mmap.mmap(-1, size)
+            if pipe.readinto(content) < size:  # type: ignore[attr-defined]  # a buffered reader
                 raise EOFError
             return kind, content
         finally:

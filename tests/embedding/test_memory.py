@@ -25,6 +25,7 @@ def recording(path: Path, minutes: int) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "rows"),
     [({}, 1), ({"window": 2.0, "hop": 1.0}, 7199), ({"frames": True}, 720_000)],
@@ -40,6 +41,7 @@ def test_two_hours_take_the_memory_of_ten_minutes(tmp_path: Path, options: dict[
     assert long["peak_megabytes"] < short["peak_megabytes"] + TOLERATED
 
 
+@pytest.mark.slow
 def test_four_thousand_clips_take_the_memory_of_six_hundred(tmp_path: Path) -> None:
     path = recording(tmp_path / "a.wav", 160)
     jobs = []

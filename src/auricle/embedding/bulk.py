@@ -191,6 +191,7 @@ class _Work:
         self._embedder, self._manifest, self._carried, self._parts = embedder, manifest, carried, parts
         self._progress = progress
         self._seconds = parts.seconds
+        self._last_rejected = -1
 
     def embed(self, pool: Pool) -> None:
         """Embed a pool and put down its rows."""
@@ -199,8 +200,12 @@ class _Work:
             self._embed_long(pool.long, pool.rejected)
         elif pool.clips:
             self._embed_clips(pool.clips, pool.seconds, pool.rejected)
-        files = self._manifest.files
-        rejected = [Rejected(str(files[row]), pool.rejected[row]) for row in sorted(pool.rejected)]
+        rejected = []
+        for row in sorted(pool.rejected):
+            if row > self._last_rejected:  # windows of one recording may fail in several pools
+                self._last_rejected = row
+                path = self._manifest.root / self._manifest.table.column("path")[row].as_py()
+                rejected.append(Rejected(str(path), pool.rejected[row]))
         self._parts.advance(pool.until, seconds=self._seconds - before, rejected=rejected)
         self.report()
 
