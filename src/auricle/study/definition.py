@@ -15,6 +15,7 @@ import yaml
 
 from auricle import settings
 from auricle.datasets.registry import list_datasets
+from auricle.errors import AuricleError
 from auricle.explain.descriptors import DESCRIPTORS
 from auricle.settings import Settings, SettingsError
 from auricle.transfer.probe import ProbeSettings
@@ -53,17 +54,25 @@ class Probe(Settings):
     overrides: dict[str, Any] = pydantic.Field(default_factory=dict)  # of the protocol's settings; results name them
 
     @pydantic.model_validator(mode="after")
-    def _known(self) -> "Probe":
-        self.settings()
+    def _usable(self) -> "Probe":
+        try:
+            self.settings()
+        except AuricleError as error:
+            raise ValueError(str(error)) from None
         return self
 
     def settings(self) -> ProbeSettings:
         """The protocol's settings with the overrides on top."""
-        known = [field.name for field in dataclasses.fields(ProbeSettings)]
+        values = dataclasses.asdict(protocol(self.protocol).settings)
         for key in self.overrides:
-            if key not in known:
-                raise ValueError(f"a probe has no setting `{key}`; it has {', '.join(known)}")
-        return dataclasses.replace(protocol(self.protocol).settings, **self.overrides)
+            if key not in values:
+                raise SettingsError(f"a probe has no setting `{key}`; it has {', '.join(values)}")
+        try:
+            return pydantic.TypeAdapter(ProbeSettings).validate_python({**values, **self.overrides})
+        except pydantic.ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise SettingsError(f"`{key}` is {first['input']!r}: {first['msg'].lower()}") from None
 
 
 class Rsa(Settings):
