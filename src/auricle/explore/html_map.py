@@ -2,7 +2,7 @@
 
 The fragment needs no server and no network: excerpts are embedded as Ogg Vorbis under a size budget, names and labels
 as JSON that no file name can break out of. It is put into a page that defines the colours (`--ink`, `--paper`,
-`--line`, `--faint`, `--accent`); script and style are in ``sound_map.js`` and ``sound_map.css`` beside this module.
+`--line`, `--accent`); script and style are in ``sound_map.js`` and ``sound_map.css`` beside this module.
 """
 
 import base64
@@ -28,6 +28,10 @@ SAMPLE_RATE = 16_000  # Hz of the excerpts
 LONGEST_SECONDS = 3.0  # of a clip that is embedded
 SHORTEST_SECONDS = 0.5  # below this an excerpt says nothing: rather fewer clips sound
 _COMPRESSION = 0.9  # of libsndfile's 0 (best) … 1; about 25 kbit/s, and as large as Opus at an eighth of its time
+POLICY = (  # of a page with maps: nothing comes from anywhere else
+    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 _TRIAL = 24  # clips that are encoded to see how large they become
 _FADE_SECONDS = 0.02  # at the end of what was cut off
 _BASE64 = 4 / 3
@@ -191,3 +195,27 @@ def style_and_script() -> Iterator[str]:
     folder = resources.files("auricle.explore")
     yield f"<style>{(folder / 'sound_map.css').read_text(encoding='utf-8')}</style>"
     yield f"<script>{(folder / 'sound_map.js').read_text(encoding='utf-8')}</script>"
+
+
+def map_page(title: str, fragment: str) -> str:
+    """A page of its own around a map."""
+    style, script = style_and_script()
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<title>{html.escape(title)}</title>
+<style>
+:root {{ color-scheme: light dark; --ink: #1b1f24; --line: #dfe3e8; --paper: #ffffff; --accent: #0067b8; }}
+@media (prefers-color-scheme: dark) {{
+  :root {{ --ink: #e4e7eb; --line: #323943; --paper: #171b20; --accent: #6cb6ff; }}
+}}
+body {{ max-width: 80rem; margin: 0 auto; padding: 1.5rem; background: var(--paper); color: var(--ink);
+  font: 16px/1.5 system-ui, sans-serif; }}
+h1 {{ font-size: 1.4rem; }}
+</style>
+{style}
+</head><body><h1>{html.escape(title)}</h1>
+{fragment}
+{script}
+</body></html>
+"""

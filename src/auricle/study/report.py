@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from auricle import __version__
-from auricle.explore.html_map import excerpts, sound_map, style_and_script
+from auricle.explore.html_map import POLICY, excerpts, sound_map, style_and_script
 from auricle.files import atomic_write
 from auricle.study import figures, summary, tables
 from auricle.study.analyses import Picture
@@ -21,11 +21,6 @@ from auricle.study.sources import clips_of
 from auricle.study.tables import text
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
-
-_POLICY = (
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:; "
-    "base-uri 'none'; form-action 'none'"
-)
 
 
 def write_report(outcome: Outcome, path: Path) -> None:
@@ -43,7 +38,7 @@ def _page(outcome: Outcome) -> Iterator[str]:
     yield "<!doctype html>"
     yield '<html lang="en"><head><meta charset="utf-8">'
     yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
+    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
     yield f"<title>{text(title)}</title>"
     yield f"<style>{style}</style>"
     yield "</head><body><main>"
