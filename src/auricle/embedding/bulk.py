@@ -140,7 +140,9 @@ def embed_manifest(
             work = _Work(embedder, manifest, carried, parts, progress)
             work.report()
             with (
-                Readers(sample_rate=model.sample_rate, workers=workers or default_workers()) as readers,
+                Readers(
+                    sample_rate=model.sample_rate, workers=default_workers() if workers is None else workers
+                ) as readers,
                 _made_ahead(
                     pools(readers, manifest, parts.position, windows=windows, samples=POOL_BATCHES * batch_samples)
                 ) as coming,
