@@ -92,7 +92,7 @@ def test_kept_memory_saves_page_faults() -> None:
         "from auricle.training import keep_freed_memory\n"
         "kept = keep_freed_memory() if sys.argv[1] == 'keep' else None\n"
         "faults = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_minflt\n"
-        "torch.zeros(20_000_000).add(1)\n"
+        "for _ in range(5): torch.zeros(20_000_000).add(1)\n"  # until the process has its size
         "before = faults()\n"
         "for _ in range(10): torch.zeros(20_000_000).add(1)\n"
         "print(kept, faults() - before)\n"

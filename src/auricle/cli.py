@@ -71,7 +71,8 @@ def pretrain(
             raise typer.BadParameter("give a recipe and --out FOLDER, or --resume FOLDER")
         else:
             model = run.pretrain(load_recipe(recipe, overrides or ()), out, report=bar)
-    typer.echo(model)
+    if is_main_process():
+        typer.echo(model)
 
 
 @app.command()

@@ -1,9 +1,10 @@
 """Random numbers without state: every draw is a function of (seed, purpose, index).
 
-A sample's crop, views and dropout depend on its global index alone, so they do not change with rank, micro-batch, worker
-or a restart. The generator is counter-based: a 64-bit key is hashed from (seed, purpose, index) and the counter is hashed
-on top of it by the SplitMix64 finaliser (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number generators"),
-written in integer tensor operations, so that whole batches are drawn at once and every device gives the same bits.
+A sample's crop, views and dropout depend on its global index alone, so they do not change with rank, micro-batch,
+worker or a restart. The generator is counter-based: a 64-bit key is hashed from (seed, purpose, index) and the counter
+is hashed on top of it by the SplitMix64 finaliser (Steele, Lea & Flood 2014, "Fast splittable pseudorandom number
+generators"), written in integer tensor operations, so that whole batches are drawn at once and every device gives the
+same bits.
 """
 
 import hashlib

@@ -26,7 +26,7 @@ from auricle.errors import AuricleError
 from auricle.files import atomic_write, disk_full_is_an_error
 
 STATE_PREFIX = "step-"
-_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX = -1, -2, -4  # glibc's mallopt parameters
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8  # glibc's mallopt parameters
 _TOP_PAD_BYTES = 64 << 20
 
 
@@ -44,7 +44,12 @@ def keep_freed_memory() -> bool:
     if sys.platform != "linux" or platform.libc_ver()[0] != "glibc":
         return False
     libc = ctypes.CDLL(None)
-    settings = ((_M_MMAP_MAX, 0), (_M_TRIM_THRESHOLD, 2**31 - 1), (_M_TOP_PAD, _TOP_PAD_BYTES))
+    settings = (
+        (_M_MMAP_MAX, 0),
+        (_M_TRIM_THRESHOLD, 2**31 - 1),
+        (_M_TOP_PAD, _TOP_PAD_BYTES),
+        (_M_ARENA_MAX, 1),  # what one thread frees serves the others
+    )
     return all(libc.mallopt(parameter, value) == 1 for parameter, value in settings)
 
 
