@@ -6,7 +6,8 @@ A clip's embedding does not depend on its label, so that tasks over the same cli
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +36,7 @@ COMPARISON_VERSION = 1
 
 Rows = NDArray[np.int64]
 _CLIP = "clip"  # column of a clip set: its own row number, carried through embedding
+_FEW_NUMBERS = 4_000_000  # clips × dimensions
 _EMBEDDINGS = "embeddings.parquet"
 _RESULTS = "results.parquet"
 _PREDICTIONS = "predictions.parquet"
@@ -156,19 +158,21 @@ def probe(stages: Stages, settings: Probe, embedded: Embedded, task: Task, *, de
 
     def work(folder: Path) -> dict[str, Any]:
         rows, vectors = embedded.of(task)
-        found = evaluate(
-            vectors,
-            task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows),
-            task=task.name,
-            model=encoder.model,
-            weights_fingerprint=encoder.fingerprint,
-            protocol=settings.protocol,
-            settings=settings.settings(),
-            kind=task.kind,
-            positive=task.positive,
-            seeds=settings.seeds,
-            device=device,
-        )
+        manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+        with _as_many_threads_as_it_takes(vectors.size):
+            found = evaluate(
+                vectors,
+                manifest,
+                task=task.name,
+                model=encoder.model,
+                weights_fingerprint=encoder.fingerprint,
+                protocol=settings.protocol,
+                settings=settings.settings(),
+                kind=task.kind,
+                positive=task.positive,
+                seeds=settings.seeds,
+                device=device,
+            )
         results.write(folder / _RESULTS, found.results)
         with atomic_write(folder / _PREDICTIONS) as temporary:
             pq.write_table(found.predictions, temporary)
@@ -183,6 +187,18 @@ def probe(stages: Stages, settings: Probe, embedded: Embedded, task: Task, *, de
     }
     stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
     return Probed(encoder, task, stages.run(stage, work), stage.key)
+
+
+@contextmanager
+def _as_many_threads_as_it_takes(numbers: int) -> Iterator[None]:
+    """One thread for few embeddings: on a busy machine many threads then wait for each other most of the time."""
+    before = torch.get_num_threads()
+    if numbers < _FEW_NUMBERS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @dataclass(frozen=True)
