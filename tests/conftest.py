@@ -10,6 +10,9 @@ import soundfile
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 
+# As the command line does: spinning threads slow tests on a busy machine down many times. Before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 def _real_data_folder() -> Path:
     given = os.environ.get("AURICLE_DATA")
