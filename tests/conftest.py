@@ -1,6 +1,7 @@
 """What all tests share: where the real audio is, and small files of known sound."""
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,10 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 
 # As the command line does: spinning threads slow tests on a busy machine down many times. Before torch is imported.
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+# A shell that starts the tests in the background has Ctrl-C ignored, and the programs under test would inherit that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _real_data_folder() -> Path:
