@@ -39,7 +39,7 @@ def test_the_example_study_on_real_audio(real_data: Path, tmp_path: Path) -> Non
     assert {row.n for row in rows if row.task == "esc50"} == {2000}  # all five folds are tested
 
     page = end.report.read_text(encoding="utf-8")
-    for words in ("ESC-50", "trained on speech", "trained on non-speech", "random weights", "CC BY-NC"):
+    for words in ("esc50", "trained on speech", "trained on non-speech", "random weights", "CC BY-NC"):
         assert words in page
     again = run_study(study, tmp_path)
     assert (again.stages, again.cached) == (0, end.stages)

@@ -14,7 +14,7 @@ import pytest
 
 import auricle
 from auricle import results
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.study import events
 from auricle.study.definition import Study, load_study
@@ -100,6 +100,16 @@ def test_another_task_does_not_train_again(finished, study: Study, tmp_path: Pat
 def test_a_second_process_is_refused(study: Study, tmp_path: Path) -> None:
     with FolderLock(tmp_path), pytest.raises(AuricleError, match="is being written by process"):
         run_study(study, tmp_path)
+
+
+def test_stopped_by_the_user_it_says_how_to_go_on(study: Study, tmp_path: Path) -> None:
+    def stop(event: events.Event) -> None:
+        if isinstance(event, events.Data):
+            raise KeyboardInterrupt
+
+    with pytest.raises(Interrupted, match="the same command goes on where it was"):
+        run_study(study, tmp_path, report=stop)
+    assert not list(tmp_path.glob(".auricle-lock"))
 
 
 class Loads(HTMLParser):

@@ -117,7 +117,7 @@ def _score_panel(axes: Axes, outcome: Outcome, task: Task, rows: Sequence[Row]) 
             [100 * score.value], [position], marker, color=colour, markerfacecolor=fill, markersize=6.5,
             markeredgewidth=1.6,
         )  # fmt: skip
-    axes.set_title(task.title)
+    axes.set_title(task.name)
     axes.set_xlabel(f"{task.metric.replace('_', ' ')}, %", color=_FAINT)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
@@ -158,7 +158,7 @@ def pictures(shown: Sequence[Picture]) -> str:
         panels = figure.subplots(lines, columns, squeeze=False)
         for axes, picture in zip(panels.flat, shown, strict=False):
             labels = picture.task.manifest.column("label")
-            title = f"{picture.task.title} · {picture.encoder.title}" if several else picture.task.title
+            title = f"{picture.task.name} · {picture.encoder.title}" if several else picture.task.name
             scatter(axes, picture.points, [labels[row] for row in picture.rows], title=title)
             for drawn in axes.collections:
                 drawn.set_rasterized(True)

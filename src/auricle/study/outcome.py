@@ -132,10 +132,12 @@ class Outcome:
         return [found.b for found, p in zip(others, corrected, strict=True) if p >= SIGNIFICANT]
 
     def chance(self, task: Task) -> float:
-        """What guessing scores: the share of the most frequent class, or of the positive one for average precision."""
+        """What guessing scores: the share of the most frequent class, of the positive one for average precision."""
         probed = next(probed for probed in self.probed if probed.task is task)
         if task.metric == "average_precision":
             return next(row.value for row in probed.results if row.metric == "prevalence" and row.is_summary)
+        if task.metric == "balanced_accuracy":
+            return 1 / len(set(task.manifest.column("label")))
         counts = Counter(probed.predictions().column("label").to_pylist())
         return max(counts.values()) / counts.total()
 

@@ -93,16 +93,17 @@ def _scores(outcome: Outcome) -> str:
     study = outcome.study
     settings = study.probe.settings()
     label = protocol(study.probe.protocol).label(settings)
+    means = f"; means over {len(study.probe.seeds)} probe seeds" if len(study.probe.seeds) > 1 else ""
     note = (
         f"Protocol {label}: a linear probe on frozen embeddings, selected on validation data, scored on test data "
-        f"once; means over {len(study.probe.seeds)} probe seeds. Small print: 95 % bootstrap intervals over clusters "
+        f"once{means}. Small print: 95 % bootstrap intervals over clusters "
         "of test clips; for encoders with several seeds from the lowest end of theirs to the highest. Bold: the best "
         "encoder of a task, where a paired permutation test tells it from every other (p < 0.05 after Holm's "
         "correction). ≈: the best and those that the test cannot tell from it. Guessing: always the most frequent "
-        "class, or the share of positive clips for average precision."
+        "class; for balanced accuracy one in the number of classes, for average precision the share of positive clips."
     )
     if any(task.metric != "accuracy" for task in outcome.tasks):
-        note += " The paired test compares accuracy, also where the task is scored by average precision."
+        note += " The paired test compares accuracy, also where the task is scored otherwise."
     caption = (
         "The same numbers. Filled: trained; hollow: the same architecture with random weights and the trained "
         "encoder's front-end statistics, small strokes its initialisations; squares and diamonds: hand-made "
@@ -152,12 +153,12 @@ def _map(outcome: Outcome, picture: Picture) -> str:
         labels=[labels[row] for row in picture.rows],
         sounds=sounds.sounds,
         identity="sound-map",
-        title=f"Map of {picture.task.title}",
+        title=f"Map of {picture.task.name}",
     )
     heard = sum(sound is not None for sound in sounds.sounds)
     silent = "" if heard == len(chosen) else f"; {len(chosen) - heard} points beyond the budget are silent"
     note = (
-        f"{len(chosen):,} clips of {picture.task.title} as the encoder {picture.encoder.label} lays them out (t-SNE, "
+        f"{len(chosen):,} clips of {picture.task.name} as the encoder {picture.encoder.label} lays them out (t-SNE, "
         f"seed {outcome.study.seed}). The first {sounds.seconds:g} s of each are inside this file as Ogg Vorbis, "
         f"{sounds.size / 1e6:.1f} MB of at most {settings.megabytes:g}{silent}."
     )

@@ -127,7 +127,7 @@ class _Run:
                 shared = sources.overlap(diet, task)
                 if shared:
                     self._notice(
-                        f"{shared:,} validation or test clips of {task.title} are in the diet {diet.name}: an encoder "
+                        f"{shared:,} validation or test clips of {task.name} are in the diet {diet.name}: an encoder "
                         "trained on it has heard what it is scored on"
                     )
         return diets, tasks
@@ -208,7 +208,7 @@ class _Run:
         for task in tasks:
             left_out = max(entry.stage.facts["left_out"] for entry in probed if entry.task is task)
             if left_out:
-                self._notice(f"{left_out:,} clips of {task.title} cannot be read and are left out")
+                self._notice(f"{left_out:,} clips of {task.name} cannot be read and are left out")
         return probed
 
     def _compare(self, tasks: list[Task], probed: list[Probed]) -> list[Comparison]:

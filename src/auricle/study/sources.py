@@ -24,7 +24,7 @@ class Task:
     Attributes
     ----------
     name, title
-        Short and for people.
+        What tables call it, and what its authors do.
     manifest
         Its clips.
     kind, positive, metric
@@ -137,7 +137,7 @@ def world_tasks(world: synth.SoundWorld, names: Iterable[str]) -> list[Task]:
         tasks.append(
             Task(
                 name=name,
-                title=name.replace("-", " "),
+                title=name,
                 manifest=Manifest.read(world.tasks[name]),
                 kind=task.kind,
                 positive=task.positive,

@@ -44,7 +44,7 @@ def _training(outcome: Outcome) -> Iterator[str]:
     for title in dict.fromkeys(gain.row.title for gain in gains):
         own = [gain for gain in gains if gain.row.title == title]
         better, worse = _by_verdict(own, 1), _by_verdict(own, -1)
-        same = [gain.task.title for gain in own if gain.verdict == 0]
+        same = [gain.task.name for gain in own if gain.verdict == 0]
         subject = f"The encoder {title}"
         parts = []
         if better:
@@ -63,7 +63,7 @@ def _controls(outcome: Outcome) -> Iterator[str]:
     for task in outcome.tasks:
         front = [rows[title] for title in (outcome.best(task), *outcome.rivals(task))]
         names = ["random weights" if row.kind == "random" else row.title for row in front if row.kind != "trained"]
-        in_front[task.title] = list(dict.fromkeys(names))
+        in_front[task.name] = list(dict.fromkeys(names))
     clear = [task for task, controls in in_front.items() if not controls]
     if clear:
         yield f"On {listed(clear)} a trained encoder is ahead of every control."
@@ -91,9 +91,7 @@ def _diets(outcome: Outcome) -> Iterator[str]:
     parts = []
     for task, compared in clear:
         ahead = compared if compared.difference > 0 else compared.reversed()
-        parts.append(
-            f"on {task.title} the encoder {ahead.a} is ahead of the one {ahead.b} ({points(ahead.difference)})"
-        )
+        parts.append(f"on {task.name} the encoder {ahead.a} is ahead of the one {ahead.b} ({points(ahead.difference)})")
     rest = "; elsewhere no difference can be seen" if len(clear) < len(found) else ""
     yield f"The diet matters: {'; '.join(parts)}{rest}."
 
@@ -107,7 +105,7 @@ def _by_verdict(gains: Sequence[Gain], verdict: int) -> list[Gain]:
 
 
 def _with_points(gains: Sequence[Gain]) -> list[str]:
-    return [f"{gain.task.title} ({points(gain.compared.difference)} points)" for gain in gains]
+    return [f"{gain.task.name} ({points(gain.compared.difference)} points)" for gain in gains]
 
 
 def _count(number: int, noun: str) -> str:

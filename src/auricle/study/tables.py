@@ -37,7 +37,7 @@ def scores(outcome: Outcome) -> str:
         lines.append(_line(_row_head(row, outcome), cells))
     chance = [f'<td class="score same">{100 * outcome.chance(task):.1f}</td>' for task in outcome.tasks]
     lines.append(_line('<th class="same">guessing</th>', chance))
-    return _table(["encoder", *head], lines)
+    return _table(["encoder", *head], lines, kind="scores")
 
 
 def gains(outcome: Outcome, found: Sequence[Gain]) -> str:
@@ -60,7 +60,7 @@ def gains(outcome: Outcome, found: Sequence[Gain]) -> str:
                 f'<small class="{kind}">{word}</small><small>{chance}</small></td>'
             )
         lines.append(_line(_row_head(row, outcome), cells))
-    return _table(["encoder", *(text(task.title) for task in outcome.tasks)], lines)
+    return _table(["encoder", *(text(task.name) for task in outcome.tasks)], lines)
 
 
 def similarities(outcome: Outcome) -> str:
@@ -78,7 +78,7 @@ def similarities(outcome: Outcome) -> str:
     for task in outcome.tasks:
         of_task = [found for found in outcome.similarities if found.task == task.name]
         clips = {found.clips for found in of_task}
-        lines.append(_band(f"{task.title}, {max(clips, default=0):,} clips", len(rows)))
+        lines.append(_band(f"{task.name}, {max(clips, default=0):,} clips", len(rows)))
         for descriptor in dict.fromkeys(found.descriptor for found in of_task):
             own = [found for found in of_task if found.descriptor == descriptor]
             cells = [_heat([found for found in own if found.encoder in places[row.title]]) for row in rows]
@@ -98,10 +98,10 @@ def tasks(outcome: Outcome) -> str:
             f"<td>{clips}</td>",
             f"<td>{len(set(manifest.column('label'))):,}</td>",
             f'<td class="words">{text(split_of(task))}</td>',
-            f'<td class="words">{text(task.about or "–")}</td>',
+            f'<td class="words about">{text(_about(task))}</td>',
             f"<td><code>{manifest.fingerprint[:12]}</code></td>",
         ]
-        lines.append(_line(f"<th>{text(task.title)}</th>", cells))
+        lines.append(_line(f"<th>{text(task.name)}</th>", cells))
     return _table(["task", "clips", "classes", "split", "about", "fingerprint"], lines, words=("split", "about"))
 
 
@@ -116,7 +116,7 @@ def diets(outcome: Outcome) -> str:
             f'<td class="words">{text(", ".join(sources))}</td>',
             f"<td>{facts['files']:,}</td>",
             f"<td>{facts['hours']:.2f}</td>",
-            f"<td>{facts['steps']:,} × {facts['batch_size']}</td>",
+            f"<td>{facts['steps']:,}\u00a0×\u00a0{facts['batch_size']}</td>",
             f"<td>{facts['statistics']['mean']:.2f}, {facts['statistics']['std']:.2f}</td>",
             f"<td><code>{text(facts['weights_fingerprint'])}</code></td>",
         ]
@@ -148,7 +148,12 @@ def _band(words: str, columns: int) -> str:
 
 
 def _task_head(task: Task) -> str:
-    return f"{text(task.title)}<small>{text(task.metric.replace('_', ' '))}, %</small>"
+    return f"{text(task.name)}<small>{text(task.metric.replace('_', ' '))}, %</small>"
+
+
+def _about(task: Task) -> str:
+    title = "" if task.title == task.name else task.title
+    return "; ".join(words for words in (title, task.about) if words) or "–"
 
 
 def _interval(low: float | None, high: float | None) -> str:
