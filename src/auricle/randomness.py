@@ -99,17 +99,11 @@ def keyed_dropout(x: Tensor, p: float, key: Tensor) -> Tensor:
     key
         ``(batch,)`` int64 keys from :func:`keys`.
     """
-    mask = keyed_dropout_mask(x.shape, p, key)
-    return x * mask.to(x.dtype)
-
-
-def keyed_dropout_mask(shape: torch.Size, p: float, key: Tensor) -> Tensor:
-    """The float mask of :func:`keyed_dropout`: 0 where dropped, 1 / kept share elsewhere."""
     threshold = round(p * _DROPOUT_LEVELS)
-    elements = shape[1:].numel()
+    elements = x[0].numel()
     random_bytes = bits(key, -(-elements // 8)).view(torch.uint8)[:, :elements]
-    kept = (random_bytes >= threshold).view(shape)
-    return kept * (_DROPOUT_LEVELS / (_DROPOUT_LEVELS - threshold))
+    kept = (random_bytes >= threshold).view(x.shape).to(x.dtype)
+    return x * kept.mul_(_DROPOUT_LEVELS / (_DROPOUT_LEVELS - threshold))
 
 
 def permutation(seed: int, purpose: str, epoch: int, n: int) -> Tensor:
