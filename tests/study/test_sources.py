@@ -11,10 +11,10 @@ from auricle.embedding import EmbedProgress
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.models import registry
+from auricle.stages import Stages
 from auricle.study import measuring, sources
 from auricle.study.encoders import StudyEncoder
 from auricle.study.sources import Task, find_diet, find_task, overlap
-from auricle.study.stages import Stages
 
 ROWS = [
     {"path": "a.wav", "label": "x", "split": "train"},

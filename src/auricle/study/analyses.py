@@ -21,11 +21,11 @@ from auricle.explain.descriptors import DESCRIPTORS
 from auricle.explain.rsa import rsa
 from auricle.explore.projection import tsne
 from auricle.files import atomic_write
+from auricle.stages import Finished, Stage, Stages
 from auricle.study.definition import Part, Rsa
 from auricle.study.encoders import StudyEncoder
 from auricle.study.measuring import Embedded, Rows
 from auricle.study.sources import Task, clips_of
-from auricle.study.stages import Finished, Stage, Stages
 from auricle.transfer.splits import partitions
 
 DESCRIPTION_VERSION = 1

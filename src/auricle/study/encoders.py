@@ -13,9 +13,9 @@ from auricle.models.encoder import Encoder
 from auricle.pretraining import events as pretraining_events
 from auricle.pretraining import run as pretraining_run
 from auricle.pretraining.recipe import Recipe, load_recipe
+from auricle.stages import Finished, Stage, Stages
 from auricle.study.definition import RANDOM, Study
 from auricle.study.sources import Diet
-from auricle.study.stages import Finished, Stage, Stages
 from auricle.training import environment
 
 PRETRAINING_VERSION = 1

@@ -24,10 +24,10 @@ from auricle.embedding import EmbedProgress, embed_manifest, read_embeddings
 from auricle.files import atomic_write
 from auricle.manifest import Manifest
 from auricle.results import Result
+from auricle.stages import Finished, Stage, Stages, fingerprint_of_sound
 from auricle.study.definition import Probe
 from auricle.study.encoders import StudyEncoder
 from auricle.study.sources import Task, clips_of
-from auricle.study.stages import Finished, Stage, Stages, fingerprint_of_sound
 from auricle.transfer import Evaluation, evaluate, paired_difference
 
 EMBEDDING_VERSION = 1

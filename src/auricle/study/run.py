@@ -6,7 +6,7 @@
     auricle study run study.yaml data=/corpora pretraining.overrides.steps=2000 --out runs/study
 
 The study's folder holds `study.yaml` (everything resolved), `results.parquet`, `results.csv`, `report.html`, and
-`stages/`, where every finished stage lies under its key (:mod:`auricle.study.stages`). A second run does nothing; one
+`stages/`, where every finished stage lies under its key (:mod:`auricle.stages`). A second run does nothing; one
 that was killed goes on where it was.
 """
 
@@ -22,6 +22,7 @@ from auricle.embedding import choose_device
 from auricle.errors import Interrupted
 from auricle.files import FolderLock, atomic_write
 from auricle.pretraining.events import Decoding, Note, Plan, Step
+from auricle.stages import Stage, Stages
 from auricle.study import analyses, encoders, events, measuring, sources
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.definition import Part, Study
@@ -31,7 +32,6 @@ from auricle.study.measuring import Comparison, Embedded, Probed
 from auricle.study.outcome import Outcome
 from auricle.study.report import write_report
 from auricle.study.sources import Diet, Task
-from auricle.study.stages import Stage, Stages
 
 WORLD_VERSION = 1
 REPORT_VERSION = 1

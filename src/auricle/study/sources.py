@@ -9,8 +9,8 @@ from auricle import synth
 from auricle.datasets.registry import dataset, list_datasets, training_part
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
+from auricle.stages import fingerprint_of_sound
 from auricle.study.definition import DATASET_PREFIX, task_name
-from auricle.study.stages import fingerprint_of_sound
 from auricle.transfer.evaluation import Kind
 
 Clip = tuple[str, float, float | None]

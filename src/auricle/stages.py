@@ -1,4 +1,4 @@
-"""Stages of a study, each done once: a stage is known by what goes into it, and what it wrote is kept.
+"""Stages of long work, each done once: a stage is known by what goes into it, and what it wrote is kept.
 
 A stage's key is a hash over its kind, version, parameters and the fingerprints of its inputs; its folder bears the key.
 A marker is written there last, so that a folder without one was interrupted: it is emptied, or gone on with where the
@@ -77,7 +77,7 @@ Work = Callable[[Path], dict[str, Any]]
 
 
 class Stages:
-    """The finished stages of a study.
+    """The finished stages of a study or an evaluation.
 
     Parameters
     ----------
@@ -169,7 +169,7 @@ class Stages:
 def fingerprint_of_sound(manifest: Manifest) -> str:
     """SHA-256 over which clips there are, and over size and time of change of their files; labels do not count.
 
-    Files are not read: a study of a thousand hours must find in seconds that there is nothing to do.
+    Files are not read: work on a thousand hours must find in seconds that there is nothing to do.
     """
     digest = hashlib.sha256()
     columns = [manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")]

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from auricle.manifest import Manifest
-from auricle.study.stages import Stage, Stages, fingerprint_of_sound
+from auricle.stages import Stage, Stages, fingerprint_of_sound
 
 
 def write(text: str):
