@@ -2,19 +2,14 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
 from auricle import synth
-from auricle.embedding import EmbedProgress
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
-from auricle.models import registry
-from auricle.stages import Stages
-from auricle.study import measuring, sources
-from auricle.study.encoders import StudyEncoder
-from auricle.study.sources import Task, find_diet, find_task, overlap
+from auricle.study import sources
+from auricle.study.sources import find_diet, find_task, overlap
+from auricle.transfer.task import Task
 
 ROWS = [
     {"path": "a.wav", "label": "x", "split": "train"},
@@ -70,33 +65,6 @@ def test_what_is_not_there_is_named(root: Path) -> None:
         find_task("nothing.csv", root)
     with pytest.raises(AuricleError, match="no dataset named nsyth; did you mean nsynth"):
         find_diet("notes", ["dataset:nsyth"], root)
-
-
-def test_tasks_over_the_same_clips_share_them_in_any_order(root: Path) -> None:
-    def task(name: str, *numbers: int) -> Task:
-        return Task(name=name, title=name, manifest=Manifest.from_rows([ROWS[n] for n in numbers], root=root))
-
-    (one,) = measuring.clip_sets([task("few", 2, 0), task("all", 0, 1, 2)])
-    assert one.name == "all"
-    assert {name: rows.tolist() for name, rows in one.rows.items()} == {"all": [0, 1, 2], "few": [2, 0]}
-    assert [clips.name for clips in measuring.clip_sets([task("left", 0, 1), task("right", 1, 2)])] == ["left", "right"]
-
-
-def test_a_clip_that_cannot_be_read_is_left_out_of_its_task_alone(root: Path) -> None:
-    (root / "b.wav").write_bytes(b"broken")
-    task = find_task("task.csv", root)
-    (clips,) = measuring.clip_sets([task])
-    fingerprint = registry.load("logmel-stats").weights_fingerprint
-    encoder = StudyEncoder("logmel-stats", "reference", None, None, "logmel-stats", fingerprint)
-    told: list[EmbedProgress] = []
-    embedded = measuring.embed(
-        Stages(root / "stages"), encoder, clips, device=torch.device("cpu"), progress=told.append
-    )
-    rows, vectors = embedded.of(task)
-    assert rows.tolist() == [0, 2]
-    expected = [registry.load("logmel-stats").embed(root / name) for name in ("a.wav", "c.wav")]
-    np.testing.assert_allclose(vectors, expected, rtol=1e-4, atol=1e-4)
-    assert told[-1].rejected == 1
 
 
 def test_the_sound_world_says_what_it_has(tmp_path: Path) -> None:

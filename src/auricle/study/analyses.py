@@ -24,9 +24,9 @@ from auricle.files import atomic_write
 from auricle.stages import Finished, Stage, Stages
 from auricle.study.definition import Part, Rsa
 from auricle.study.encoders import StudyEncoder
-from auricle.study.measuring import Embedded, Rows
-from auricle.study.sources import Task, clips_of
+from auricle.transfer.clip_sets import Embedded, Rows
 from auricle.transfer.splits import partitions
+from auricle.transfer.task import Task, clips_of
 
 DESCRIPTION_VERSION = 1
 RSA_VERSION = 1
@@ -117,7 +117,9 @@ class Similarity:
     clips: int
 
 
-def similarity(stages: Stages, described: Described, embedded: Sequence[Embedded], *, seed: int) -> list[Similarity]:
+def similarity(
+    stages: Stages, described: Described, embedded: Sequence[Embedded[StudyEncoder]], *, seed: int
+) -> list[Similarity]:
     """Similarity analysis of all encoders on one task, unless it is done."""
     task = described.task
 
@@ -152,7 +154,9 @@ def similarity(stages: Stages, described: Described, embedded: Sequence[Embedded
     return [Similarity(**row) for row in json.loads((finished.folder / "similarity.json").read_text())]
 
 
-def _common(embedded: Sequence[Embedded], task: Task, wanted: Rows) -> tuple[Rows, list[NDArray[np.float32]]]:
+def _common(
+    embedded: Sequence[Embedded[StudyEncoder]], task: Task, wanted: Rows
+) -> tuple[Rows, list[NDArray[np.float32]]]:
     """Positions in `wanted` of the clips that every encoder could embed, and their embeddings by each."""
     found = [entry.of(task) for entry in embedded]
     everywhere = wanted
@@ -172,7 +176,7 @@ class Picture:
     points: NDArray[np.float64]
 
 
-def picture(stages: Stages, embedded: Embedded, task: Task, rows: Rows, *, seed: int) -> Picture:
+def picture(stages: Stages, embedded: Embedded[StudyEncoder], task: Task, rows: Rows, *, seed: int) -> Picture:
     """The t-SNE of some clips of a task, unless it is done."""
 
     def work(folder: Path) -> dict[str, Any]:

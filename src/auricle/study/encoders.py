@@ -69,6 +69,11 @@ class StudyEncoder:
         """One line that tells it from all others."""
         return self.title if self.seed is None else f"{self.title}, seed {self.seed}"
 
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What results call it."""
+        return {"model": self.model, "diet": self.diet if self.kind == "trained" else None}
+
     def load(self, device: torch.device) -> Encoder:
         """The encoder itself, ready to embed."""
         return registry.load(self.source).to(device)

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.embedding import EmbedProgress
 from auricle.pretraining.events import Decoding, Note, Plan, Step
+from auricle.transfer.events import Embedding, Notice, Work
+
+__all__ = ["Data", "Embedding", "End", "Event", "Notice", "Pretraining", "Report", "Work", "say_nothing"]
 
 
 @dataclass(frozen=True)
@@ -27,30 +29,6 @@ class Pretraining:
     number: int
     runs: int
     event: Plan | Step | Decoding | Note
-
-
-@dataclass(frozen=True)
-class Work:
-    """A kind of work has come to its `done`-th piece of `total`; `what` names the piece, empty at the end."""
-
-    kind: str
-    what: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """How far the embedding of one piece is."""
-
-    progress: EmbedProgress
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something about the study that its reader should know; it stands in the report too."""
-
-    text: str
 
 
 @dataclass(frozen=True)

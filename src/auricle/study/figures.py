@@ -20,7 +20,7 @@ from auricle.explore.projection import PALETTE, scatter
 from auricle.study.analyses import Picture
 from auricle.study.encoders import Training
 from auricle.study.outcome import Outcome, Row
-from auricle.study.sources import Task
+from auricle.transfer.task import Task
 
 WIDTH = 10.0  # inches; a page's width
 _DPI = 160  # of what is drawn as a picture

@@ -1,18 +1,17 @@
 """What a finished study found: everything that its report shows, and nothing that it computes."""
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
+from auricle.comparisons import SIGNIFICANT, Comparison, holm
 from auricle.results import Result
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.definition import Study
 from auricle.study.encoders import StudyEncoder, Training
-from auricle.study.measuring import Comparison, Probed
-from auricle.study.sources import Diet, Task
-
-SIGNIFICANT = 0.05
+from auricle.study.sources import Diet
+from auricle.transfer.probing import Probed
+from auricle.transfer.task import Task
 
 
 @dataclass(frozen=True)
@@ -81,7 +80,7 @@ class Outcome:
     tasks: list[Task]
     trainings: list[Training]
     encoders: list[StudyEncoder]
-    probed: list[Probed]
+    probed: list[Probed[StudyEncoder]]
     comparisons: list[Comparison]
     similarities: list[Similarity]
     pictures: list[Picture]
@@ -170,13 +169,3 @@ class Gain:
         if self.p >= SIGNIFICANT:
             return 0
         return 1 if self.compared.difference > 0 else -1
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """p values corrected for their number (Holm 1979), in the order given."""
-    corrected = [1.0] * len(p_values)
-    running = 0.0
-    for rank, index in enumerate(sorted(range(len(p_values)), key=lambda index: p_values[index])):
-        running = max(running, min(1.0, p_values[index] * (len(p_values) - rank)))
-        corrected[index] = running
-    return corrected

@@ -17,10 +17,10 @@ from auricle.files import atomic_write
 from auricle.study import figures, summary, tables
 from auricle.study.analyses import Picture
 from auricle.study.outcome import Outcome
-from auricle.study.sources import clips_of
 from auricle.study.tables import text
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
+from auricle.transfer.task import clips_of
 
 
 def write_report(outcome: Outcome, path: Path) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from auricle import __version__, results, synth
+from auricle.comparisons import Comparison
 from auricle.embedding import choose_device
 from auricle.errors import Interrupted
 from auricle.files import FolderLock, atomic_write
@@ -28,10 +29,13 @@ from auricle.study.analyses import Picture, Similarity
 from auricle.study.definition import Part, Study
 from auricle.study.encoders import StudyEncoder, Training
 from auricle.study.events import End, Report, say_nothing
-from auricle.study.measuring import Comparison, Embedded, Probed
 from auricle.study.outcome import Outcome
 from auricle.study.report import write_report
-from auricle.study.sources import Diet, Task
+from auricle.study.sources import Diet
+from auricle.transfer import clip_sets
+from auricle.transfer.clip_sets import Embedded
+from auricle.transfer.probing import Probed, ProbePlan, probe
+from auricle.transfer.task import Task
 
 WORLD_VERSION = 1
 REPORT_VERSION = 1
@@ -177,13 +181,12 @@ class _Run:
             trained.append(encoders.pretrain(stages, study, diet, seed, partial(tell, diet, number)))
         return trained
 
-    def _embed(self, found: list[StudyEncoder], tasks: list[Task]) -> dict[str, list[Embedded]]:
+    def _embed(self, found: list[StudyEncoder], tasks: list[Task]) -> dict[str, list[Embedded[StudyEncoder]]]:
         """For each task its embeddings by every encoder, in their order."""
-        by_task: dict[str, list[Embedded]] = {task.name: [] for task in tasks}
-        clip_sets = measuring.clip_sets(tasks)
-        pieces = [(encoder, clips) for encoder in found for clips in clip_sets]
+        by_task: dict[str, list[Embedded[StudyEncoder]]] = {task.name: [] for task in tasks}
+        pieces = [(encoder, clips) for encoder in found for clips in clip_sets.clip_sets(tasks)]
         for encoder, clips in self._each("embedding", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
-            embedded = measuring.embed(
+            embedded = clip_sets.embed(
                 self.stages,
                 encoder,
                 clips,
@@ -194,11 +197,15 @@ class _Run:
                 by_task[task].append(embedded)
         return by_task
 
-    def _probe(self, found: list[StudyEncoder], embedded: dict[str, list[Embedded]], tasks: list[Task]) -> list[Probed]:
+    def _probe(
+        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
+    ) -> list[Probed[StudyEncoder]]:
         pieces = [(embedded[task.name][position], task) for position in range(len(found)) for task in tasks]
         rows = len({encoder.title for encoder in found})
+        settings = self.study.probe
+        plan = ProbePlan(settings.protocol, settings.settings(), settings.seeds)
         probed = [
-            measuring.probe(self.stages, self.study.probe, entry, task, device=self.device)
+            probe(self.stages, plan, entry, task, device=self.device)
             for entry, task in self._each(
                 f"probing {rows} encoders × {len(tasks)} tasks",
                 pieces,
@@ -211,7 +218,7 @@ class _Run:
                 self._notice(f"{left_out:,} clips of {task.name} cannot be read and are left out")
         return probed
 
-    def _compare(self, tasks: list[Task], probed: list[Probed]) -> list[Comparison]:
+    def _compare(self, tasks: list[Task], probed: list[Probed[StudyEncoder]]) -> list[Comparison]:
         return [
             comparison
             for task in self._each("comparing", tasks, lambda task: task.name)
@@ -222,7 +229,7 @@ class _Run:
 
     # --- analyses ---------------------------------------------------------------------------------------------------
 
-    def _similarities(self, embedded: dict[str, list[Embedded]], tasks: list[Task]) -> list[Similarity]:
+    def _similarities(self, embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]) -> list[Similarity]:
         settings, seed = self.study.rsa, self.study.seed
         if settings is None:
             return []
@@ -233,7 +240,7 @@ class _Run:
         return found
 
     def _pictures(
-        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded]], tasks: list[Task]
+        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
     ) -> list[Picture]:
         settings = self.study.tsne
         if settings is None:
@@ -245,7 +252,9 @@ class _Run:
             for encoder, task in self._each("t-SNE", pieces, lambda piece: piece[1].name)
         ]
 
-    def _map(self, found: list[StudyEncoder], embedded: dict[str, list[Embedded]], tasks: list[Task]) -> Picture | None:
+    def _map(
+        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
+    ) -> Picture | None:
         settings = self.study.map
         if settings is None:
             return None
@@ -254,7 +263,7 @@ class _Run:
         return self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
 
     def _picture(
-        self, encoder: StudyEncoder, task: Task, embedded: list[Embedded], *, part: Part, clips: int
+        self, encoder: StudyEncoder, task: Task, embedded: list[Embedded[StudyEncoder]], *, part: Part, clips: int
     ) -> Picture:
         rows = analyses.choose_clips(task, part=part, clips=clips, seed=self.study.seed)
         entry = next(entry for entry in embedded if entry.encoder is encoder)

@@ -11,43 +11,7 @@ from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.stages import fingerprint_of_sound
 from auricle.study.definition import DATASET_PREFIX, task_name
-from auricle.transfer.evaluation import Kind
-
-Clip = tuple[str, float, float | None]
-"""A clip wherever it is: file, start and end in seconds."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """A labelled task of a study.
-
-    Attributes
-    ----------
-    name, title
-        What tables call it, and what its authors do.
-    manifest
-        Its clips.
-    kind, positive, metric
-        What is predicted and how it is scored; see :func:`auricle.transfer.evaluate`.
-    about
-        Where it comes from, its licence, what its split does not keep apart.
-    published_clips
-        How many clips the release has; None where there is none.
-    """
-
-    name: str
-    title: str
-    manifest: Manifest
-    kind: Kind = "multi-class"
-    positive: str | None = None
-    metric: str = "accuracy"
-    about: str = ""
-    published_clips: int | None = None
-
-    @cached_property
-    def sound(self) -> str:
-        """Fingerprint of what is heard, whatever the labels."""
-        return fingerprint_of_sound(self.manifest)
+from auricle.transfer.task import Clip, Task, clips_of
 
 
 @dataclass(frozen=True)
@@ -72,18 +36,6 @@ class Diet:
         """Every clip; one that several sources hold comes several times."""
         for part in self.parts:
             yield from clips_of(part)
-
-
-def clips_of(manifest: Manifest) -> list[Clip]:
-    """The clips of a manifest, comparable with those of others."""
-    root = manifest.root.resolve()
-    starts, ends = (
-        manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")
-    )
-    return [
-        (str(root / path), start or 0.0, end)
-        for path, start, end in zip(manifest.column("path"), starts, ends, strict=True)
-    ]
 
 
 def find_task(source: str, root: Path) -> Task:

@@ -6,9 +6,10 @@ A sentence claims a difference only where a paired test, corrected for the numbe
 import itertools
 from collections.abc import Iterable, Iterator, Sequence
 
+from auricle.comparisons import SIGNIFICANT, holm
 from auricle.study.encoders import Training
-from auricle.study.outcome import SIGNIFICANT, Gain, Outcome, holm
-from auricle.study.sources import Task
+from auricle.study.outcome import Gain, Outcome
+from auricle.transfer.task import Task
 
 
 def sentences(outcome: Outcome) -> list[str]:

@@ -4,11 +4,12 @@ import html
 from collections.abc import Iterable, Sequence
 from statistics import fmean
 
+from auricle.comparisons import SIGNIFICANT
 from auricle.study.analyses import Similarity
 from auricle.study.figures import PAGE_INK, colour_of
-from auricle.study.outcome import SIGNIFICANT, Gain, Outcome, Row
-from auricle.study.sources import Task
+from auricle.study.outcome import Gain, Outcome, Row
 from auricle.study.summary import points, split_of
+from auricle.transfer.task import Task
 
 _WORDS = ' class="words"'
 _STRONGEST = 0.9  # opacity of a heat map's cell at a correlation of 1

@@ -1,0 +1,176 @@
+"""Clips embedded once for all tasks and protocols that hear them.
+
+A clip's embedding does not depend on its label, so tasks over the same clips share their embeddings. They lie as one
+array on disk and are read from there, never whole in memory.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import pyarrow.parquet as pq
+import torch
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from auricle.embedding import EmbedProgress, embed_manifest
+from auricle.embedding.file import rejected_path
+from auricle.files import atomic_write
+from auricle.manifest import Manifest
+from auricle.models.encoder import Encoder
+from auricle.stages import Finished, Stage, Stages, fingerprint_of_sound
+from auricle.transfer.task import Task, clips_of
+
+EMBEDDING_VERSION = 2
+
+Rows = NDArray[np.int64]
+_CLIP = "clip"  # column of a clip set: its own row number, carried through embedding
+_EMBEDDINGS = "embeddings.parquet"
+_VECTORS = "vectors.npy"
+_CLIPS = "clips.npy"
+_BATCH_BYTES = 16 << 20  # of vectors that are copied at a time
+REJECTED = rejected_path(Path(_EMBEDDINGS)).name
+
+
+class Candidate(Protocol):
+    """An encoder that is to be measured, loaded only when there is something to embed."""
+
+    @property
+    def label(self) -> str:
+        """One line that tells it from all others."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of everything that decides its embeddings."""
+
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """What results call it: ``model`` and, where there is one, ``diet``, ``layer``, ``pooling``."""
+
+    def load(self, device: torch.device) -> Encoder:
+        """The encoder itself, ready to embed."""
+
+
+CandidateT = TypeVar("CandidateT", bound=Candidate)
+
+
+@dataclass(frozen=True)
+class ClipSet:
+    """Clips that are embedded together.
+
+    Attributes
+    ----------
+    name
+        Of the task with the most of them.
+    manifest
+        The clips without any labels.
+    rows
+        For each task over these clips the row of each of its clips.
+    """
+
+    name: str
+    manifest: Manifest
+    rows: Mapping[str, Rows]
+
+    @cached_property
+    def sound(self) -> str:
+        """Fingerprint of what is heard."""
+        return fingerprint_of_sound(self.manifest)
+
+
+@dataclass(frozen=True)
+class Embedded(Generic[CandidateT]):
+    """The embeddings of a clip set by one encoder."""
+
+    encoder: CandidateT
+    clips: ClipSet
+    stage: Finished
+
+    @property
+    def rejected(self) -> Path | None:
+        """The table of clips that could not be embedded; None where all could."""
+        path = self.stage.folder / REJECTED
+        return path if self.stage.facts["rejected"] else None
+
+    def of(self, task: Task) -> tuple[Rows, NDArray[np.float32]]:
+        """The rows of a task's manifest that could be embedded, and their embeddings ``(rows, dim)``.
+
+        Where the task is the whole clip set the array lies on disk; else its part is taken into memory.
+        """
+        # Copy on write: torch takes no array that must not be written, and nobody writes.
+        vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="c")
+        place = np.full(len(self.clips.manifest), -1, dtype=np.int64)
+        place[np.load(self.stage.folder / _CLIPS)] = np.arange(len(vectors))
+        places = place[self.clips.rows[task.name]]
+        rows = np.flatnonzero(places >= 0)
+        places = places[rows]
+        if len(places) == len(vectors) and np.array_equal(places, np.arange(len(vectors))):
+            return rows, vectors
+        return rows, vectors[places]
+
+
+def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
+    """The clips of all tasks; a task whose clips are all among another's is embedded with it."""
+    clips = {task.name: clips_of(task.manifest) for task in tasks}
+    hosts: list[tuple[Task, dict[Any, int], dict[str, Rows]]] = []
+    for task in sorted(tasks, key=lambda task: -len(task.manifest)):
+        own = clips[task.name]
+        for _, index, rows in hosts:
+            if all(clip in index for clip in own):
+                rows[task.name] = np.array([index[clip] for clip in own])
+                break
+        else:
+            index = {clip: row for row, clip in enumerate(own)}
+            hosts.append((task, index, {task.name: np.arange(len(own))}))
+    found = []
+    for task, _, rows in hosts:
+        names = [name for name in ("path", "start", "end") if task.manifest.has(name)]
+        plain = Manifest(task.manifest.table.select(names), task.manifest.root, task.manifest.source)
+        found.append(ClipSet(task.name, plain.with_column(_CLIP, list(range(len(plain)))), rows))
+    return found
+
+
+def embed(
+    stages: Stages,
+    encoder: CandidateT,
+    clips: ClipSet,
+    *,
+    device: torch.device,
+    workers: int | None = None,
+    progress: Callable[[EmbedProgress], None],
+) -> Embedded[CandidateT]:
+    """Embed a clip set, or go on with it; nothing if it is finished."""
+
+    def work(folder: Path) -> dict[str, Any]:
+        done = embed_manifest(
+            encoder.load(device), clips.manifest, out=folder / _EMBEDDINGS, workers=workers, progress=progress
+        )
+        lay_out(folder / _EMBEDDINGS, vectors=folder / _VECTORS, clips=folder / _CLIPS)
+        return {"rows": done.rows, "rejected": done.rejected, "audio_seconds": round(done.seconds, 2)}
+
+    inputs = {"weights": encoder.fingerprint, "sound": clips.sound}
+    stage = Stage("embedding", f"{clips.name}-{encoder.label}", EMBEDDING_VERSION, inputs)
+    finished = stages.run(stage, work, resumable=True, outputs=[_VECTORS, _CLIPS])
+    (finished.folder / _EMBEDDINGS).unlink(missing_ok=True)  # the same numbers; a kill before now costs nothing
+    return Embedded(encoder, clips, finished)
+
+
+def lay_out(embeddings: Path, *, vectors: Path, clips: Path) -> None:
+    """Write the vectors of an embeddings file as one array ``(rows, dim)``, and beside it the clip of each row."""
+    with pq.ParquetFile(embeddings) as file, atomic_write(clips) as clip_file, atomic_write(vectors) as vector_file:
+        rows = file.metadata.num_rows
+        dim = file.schema_arrow.field("embedding").type.list_size
+        array = open_memmap(vector_file, mode="w+", dtype=np.float32, shape=(rows, dim))
+        numbers = np.empty(rows, dtype=np.int64)
+        row = 0
+        for batch in file.iter_batches(batch_size=max(1, _BATCH_BYTES // (4 * dim)), columns=[_CLIP, "embedding"]):
+            end = row + len(batch)
+            numbers[row:end] = batch.column(_CLIP).to_numpy()
+            array[row:end] = batch.column("embedding").flatten().to_numpy().reshape(len(batch), dim)
+            row = end
+        array.flush()
+        del array
+        np.save(clip_file, numbers)

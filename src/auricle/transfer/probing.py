@@ -1,0 +1,208 @@
+"""Scores as finished stages: an encoder probed on a task once, and encoders compared pair by pair on its test clips."""
+
+import dataclasses
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from pathlib import Path
+from typing import Any, Generic
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+
+from auricle import results
+from auricle.comparisons import Comparison
+from auricle.files import atomic_write
+from auricle.results import Result
+from auricle.stages import Finished, Stage, Stages
+from auricle.transfer.bootstrap import paired_difference
+from auricle.transfer.clip_sets import CandidateT, Embedded
+from auricle.transfer.evaluation import Evaluation, evaluate
+from auricle.transfer.probe import ProbeSettings
+from auricle.transfer.protocols import protocol as protocol_named
+from auricle.transfer.task import Task
+
+PROBING_VERSION = 1
+COMPARISON_VERSION = 1
+
+_FEW_NUMBERS = 4_000_000  # clips × dimensions
+_RESULTS = "results.parquet"
+_PREDICTIONS = "predictions.parquet"
+
+
+@dataclass(frozen=True)
+class ProbePlan:
+    """How tasks are scored.
+
+    Attributes
+    ----------
+    protocol
+        A name in `auricle.transfer.protocols.PROTOCOLS`.
+    settings
+        Those of the protocol, or others; results then say in what they depart.
+    seeds
+        One probe per seed and fold.
+    """
+
+    protocol: str
+    settings: ProbeSettings
+    seeds: tuple[int, ...]
+
+    @property
+    def inputs(self) -> list[Any]:
+        """All of it, as a stage's input."""
+        return [self.protocol, dataclasses.asdict(self.settings), list(self.seeds)]
+
+    @property
+    def label(self) -> str:
+        """What results call it."""
+        return protocol_named(self.protocol).label(self.settings)
+
+
+@dataclass(frozen=True)
+class Probed(Generic[CandidateT]):
+    """The scores of one encoder on one task."""
+
+    encoder: CandidateT
+    task: Task
+    stage: Finished
+    key: str
+
+    @cached_property
+    def results(self) -> list[Result]:
+        """All scores, under the names that encoder and task have here."""
+        names: dict[str, Any] = dict(self.encoder.names)
+        return [
+            dataclasses.replace(row, task=self.task.name, **names) for row in results.read(self.stage.folder / _RESULTS)
+        ]
+
+    def predictions(self) -> pa.Table:
+        """One row per test clip and seed."""
+        return pq.read_table(self.stage.folder / _PREDICTIONS)
+
+    def evaluation(self) -> Evaluation:
+        """Scores and predictions."""
+        return read_evaluation(self.stage.folder)
+
+    @property
+    def summary(self) -> Result:
+        """The one score that stands for the task."""
+        return next(row for row in self.results if row.is_summary and row.metric == self.task.metric)
+
+
+def read_evaluation(folder: Path) -> Evaluation:
+    """What :func:`probe` wrote."""
+    return Evaluation(results.read(folder / _RESULTS), pq.read_table(folder / _PREDICTIONS))
+
+
+def probe(
+    stages: Stages, plan: ProbePlan, embedded: Embedded[CandidateT], task: Task, *, device: torch.device
+) -> Probed[CandidateT]:
+    """Score one encoder on one task, unless it is done."""
+    encoder = embedded.encoder
+
+    def work(folder: Path) -> dict[str, Any]:
+        rows, vectors = embedded.of(task)
+        manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+        with as_many_threads_as_it_takes(vectors.size):
+            found = evaluate(
+                vectors,
+                manifest,
+                task=task.name,
+                model=encoder.names["model"] or "",
+                weights_fingerprint=encoder.fingerprint,
+                protocol=plan.protocol,
+                settings=plan.settings,
+                kind=task.kind,
+                positive=task.positive,
+                seeds=plan.seeds,
+                device=device,
+            )
+        # Clips that could not be embedded are missing, but what is there keeps its row and its data's fingerprint.
+        own_rows = pa.array(rows[found.predictions.column("row").to_numpy()])
+        predictions = found.predictions.set_column(found.predictions.column_names.index("row"), "row", own_rows)
+        fingerprint = task.manifest.fingerprint
+        results.write(
+            folder / _RESULTS, [dataclasses.replace(row, dataset_fingerprint=fingerprint) for row in found.results]
+        )
+        with atomic_write(folder / _PREDICTIONS) as temporary:
+            pq.write_table(predictions, temporary)
+        return {"clips": len(rows), "left_out": len(task.manifest) - len(rows)}
+
+    inputs = {
+        "weights": encoder.fingerprint,
+        "sound": task.sound,
+        "labels": task.manifest.fingerprint,
+        "kind": [task.kind, task.positive],
+        "protocol": plan.inputs,
+    }
+    stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
+    return Probed(encoder, task, stages.run(stage, work), stage.key)
+
+
+@contextmanager
+def as_many_threads_as_it_takes(numbers: int) -> Iterator[None]:
+    """One thread for few embeddings: on a busy machine many threads then wait for each other most of the time."""
+    before = torch.get_num_threads()
+    if numbers < _FEW_NUMBERS:
+        torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def compare_pairs(
+    stages: Stages,
+    task: str,
+    probed: Mapping[str, Sequence[Probed[Any]]],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    seed: int,
+) -> list[Comparison]:
+    """Comparisons of models on one task, unless they are done.
+
+    Parameters
+    ----------
+    stages
+        What is done.
+    task
+        What the comparisons call the task.
+    probed
+        For each model its scores; of several encoders, which differ in nothing but their seed, the mean counts.
+    pairs
+        Models to compare.
+    seed
+        Of the resamples.
+    """
+
+    def work(folder: Path) -> dict[str, Any]:
+        scored = {title: [member.evaluation().correctness() for member in members] for title, members in probed.items()}
+        common = reduce(np.intersect1d, [rows for members in scored.values() for rows, _, _ in members])
+        correct = {
+            title: np.mean([share[np.isin(rows, common)] for rows, share, _ in members], axis=0)
+            for title, members in scored.items()
+        }
+        rows, _, clusters = next(iter(scored.values()))[0]
+        cluster = [name for row, name in zip(rows, clusters, strict=True) if row in set(common.tolist())]
+        compared = [
+            Comparison(task, a, b, paired.difference, paired.ci_low, paired.ci_high, paired.p)
+            for a, b in pairs
+            for paired in [paired_difference(correct[a], correct[b], cluster, seed=seed)]
+        ]
+        with atomic_write(folder / "comparisons.json") as temporary:
+            temporary.write_text(json.dumps([dataclasses.asdict(entry) for entry in compared], indent=1))
+        return {}
+
+    inputs = {
+        "probes": [[title, member.key] for title, members in probed.items() for member in members],
+        "pairs": [list(pair) for pair in pairs],
+        "task": task,
+        "seed": seed,
+    }
+    finished = stages.run(Stage("comparison", task, COMPARISON_VERSION, inputs), work)
+    return [Comparison(**entry) for entry in json.loads((finished.folder / "comparisons.json").read_text())]

@@ -1,0 +1,79 @@
+"""A labelled task: clips, what is to be predicted from them, and what a reader of its scores must know."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.stages import fingerprint_of_sound
+from auricle.transfer.evaluation import Kind
+
+Clip = tuple[str, float, float | None]
+"""A clip wherever it is: file, start and end in seconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """A labelled task.
+
+    Attributes
+    ----------
+    name, title
+        What tables call it, and what its authors do.
+    manifest
+        Its clips.
+    kind, positive, metric
+        What is predicted and how it is scored; see :func:`auricle.transfer.evaluate`.
+    about
+        Where it comes from, its licence, what its split does not keep apart.
+    published_clips
+        How many clips the release has; None where there is none.
+    is_own
+        Whether it is a user's own, whose split nobody has checked yet.
+    notices
+        What a reader of its scores should know.
+    """
+
+    name: str
+    title: str
+    manifest: Manifest
+    kind: Kind = "multi-class"
+    positive: str | None = None
+    metric: str = "accuracy"
+    about: str = ""
+    published_clips: int | None = None
+    is_own: bool = False
+    notices: tuple[str, ...] = ()
+
+    @cached_property
+    def sound(self) -> str:
+        """Fingerprint of what is heard, whatever the labels."""
+        return fingerprint_of_sound(self.manifest)
+
+
+def refuse_namesakes(tasks: Sequence[Task]) -> None:
+    """Make sure that every task has a name of its own.
+
+    Raises
+    ------
+    AuricleError
+        When two tasks have the same name.
+    """
+    names = [task.name for task in tasks]
+    for name in names:
+        if names.count(name) > 1:
+            raise AuricleError(f"two tasks are called {name}: give each once, and manifests different file names")
+
+
+def clips_of(manifest: Manifest) -> list[Clip]:
+    """The clips of a manifest, comparable with those of others."""
+    root = manifest.root.resolve()
+    starts, ends = (
+        manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")
+    )
+    return [
+        (str(Path(root, path)), start or 0.0, end)
+        for path, start, end in zip(manifest.column("path"), starts, ends, strict=True)
+    ]
