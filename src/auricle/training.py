@@ -1,4 +1,4 @@
-"""What every training loop needs: a warm allocator, processes, a state on disk that survives anything, a metrics file.
+"""What every training loop needs: settings, processes, a state on disk that survives anything, a metrics file.
 
 Nothing here knows what is trained. A training state is one safetensors file, written atomically: tensors by name, and
 one JSON document in its header.
@@ -9,12 +9,18 @@ import json
 import math
 import os
 import platform
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal, Self
 
+import pydantic
 import torch
+import yaml
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from safetensors import SafetensorError, safe_open
@@ -24,10 +30,56 @@ from torch import Tensor
 from auricle import __version__
 from auricle.errors import AuricleError
 from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.settings import Positive, Settings, SettingsError
 
 STATE_PREFIX = "step-"
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_MAX, _M_ARENA_MAX = -1, -2, -4, -8  # glibc's mallopt parameters
 _TOP_PAD_BYTES = 64 << 20
+
+
+class TrainingSettings(Settings):
+    """What the recipe of any training says."""
+
+    batch_size: Annotated[int, pydantic.Field(ge=2)] = 256  # crops of one optimiser step, over all processes
+    accumulate: Positive = 1  # forward passes of one optimiser step; normalisation sees batch_size / accumulate
+    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-4
+    weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.0
+    cache_gib: Annotated[float, pydantic.Field(ge=0)] = 8.0  # decode once to disk up to this size, else at every crop
+
+    seed: int = 42
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    device: str = "auto"
+    workers: Annotated[int, pydantic.Field(ge=0)] = 2
+    checkpoint_every: Positive = 1000  # steps
+    keep_checkpoints: Positive = 2
+    log_every: Positive = 10  # steps
+
+    @pydantic.model_validator(mode="after")
+    def _batch_can_be_divided(self) -> Self:
+        if self.batch_size % self.accumulate:
+            raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulate {self.accumulate}")
+        return self
+
+    def rows_of(self, accelerator: Accelerator) -> slice:
+        """The rows of each forward pass's batch that this process works on.
+
+        Raises
+        ------
+        SettingsError
+            When the batch cannot be divided among processes and passes.
+        """
+        rows, rest = divmod(self.batch_size, self.accumulate * accelerator.num_processes)
+        if rest or rows < 1:
+            raise SettingsError(
+                f"batch_size {self.batch_size} cannot be divided among "
+                f"{accelerator.num_processes} processes × accumulate {self.accumulate}"
+            )
+        return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
+
+    def write(self, path: Path) -> None:
+        """Write all settings as YAML."""
+        with atomic_write(path) as temporary:
+            temporary.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def keep_freed_memory() -> bool:
@@ -108,6 +160,33 @@ def learning_rate_at(step: int, *, peak: float, warmup: int, total: int, schedul
         return peak
     share = (step - warmup) / max(1, total - warmup)
     return peak * 0.5 * (1 + math.cos(math.pi * share))
+
+
+@contextmanager
+def stop_requests() -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends."""
+    stop = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def refuse_infinite_loss(loss: float, *, step: int, checkpoints: Path, learning_rate: float) -> None:
+    """Stop a training whose loss is NaN or infinity; the sentence says from which checkpoint it can go on."""
+    if math.isfinite(loss):
+        return
+    states = list_states(checkpoints)
+    last = load_state(states[-1]).values["step"] if states else 0
+    raise AuricleError(
+        f"stopped at step {step}: loss is not finite; last good checkpoint {last}; "
+        f"lower learning_rate (now {learning_rate:g})"
+    )
 
 
 @dataclass(frozen=True)

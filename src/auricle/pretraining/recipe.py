@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
-import yaml
 
 from auricle import settings
-from auricle.files import atomic_write
 from auricle.settings import Positive, Settings, SettingsError, Share
+from auricle.training import TrainingSettings
 
 _PACKAGE = "auricle.pretraining"
 
@@ -35,7 +34,7 @@ class Views(Settings):
     post_norm: bool = True  # standardise the views of the global batch
 
 
-class Recipe(Settings):
+class Recipe(TrainingSettings):
     """Every number of one pre-training run.
 
     Sources: BYOL-A (Niizumi et al. 2021, 2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`,
@@ -50,12 +49,8 @@ class Recipe(Settings):
 
     steps: Positive | None = None
     epochs: Positive | None = None
-    batch_size: Annotated[int, pydantic.Field(ge=2)] = 256  # crops of one optimiser step, over all processes
-    accumulate: Positive = 1  # forward passes of one optimiser step; normalisation sees batch_size / accumulate
-    learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-4
     schedule: Literal["constant", "cosine"] = "constant"
     warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
-    weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.0
     ema: Share = 0.99  # target = ema * target + (1 - ema) * online, after each optimiser step
     projection_hidden: Positive = 4096
     projection_dim: Positive = 256
@@ -65,30 +60,14 @@ class Recipe(Settings):
     sampling: Literal["clip", "duration"] = "clip"  # one crop per clip and epoch, or crops in proportion to length
     padding: Literal["tail", "centre"] = "tail"  # where a clip shorter than a crop lies in its zeros
     statistics_crops: Positive = 10_000
-    cache_gib: Annotated[float, pydantic.Field(ge=0)] = 8.0  # decode once to disk up to this size, else at every crop
-
-    seed: int = 42
-    precision: Literal["float32", "bfloat16"] = "bfloat16"
-    device: str = "auto"
-    workers: Annotated[int, pydantic.Field(ge=0)] = 2
-    checkpoint_every: Positive = 1000
-    keep_checkpoints: Positive = 2
-    log_every: Positive = 10
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Recipe":
         if (self.steps is None) == (self.epochs is None):
             raise ValueError("give either steps or epochs, not both and not neither")
-        if self.batch_size % self.accumulate:
-            raise ValueError(f"batch_size {self.batch_size} is not a multiple of accumulate {self.accumulate}")
         if "architecture" not in self.encoder:
             raise ValueError("encoder.architecture is missing")
         return self
-
-    def write(self, path: Path) -> None:
-        """Write the resolved recipe as YAML."""
-        with atomic_write(path) as temporary:
-            temporary.write_text(yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True))
 
 
 def list_recipes() -> list[str]:

@@ -13,11 +13,8 @@ gives the same weights as one that was not, bit for bit on a CPU with the same t
 
 import math
 import shutil
-import signal
-import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +23,8 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
+from auricle import clips as clips_module
+from auricle.clips import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.models import registry
@@ -33,9 +32,7 @@ from auricle.models.architectures import ARCHITECTURES
 from auricle.models.byola import BYOLA
 from auricle.models.encoder import ModelCard
 from auricle.models.statistics import normalisation_statistics
-from auricle.pretraining import clips as clips_module
 from auricle.pretraining.byol import BYOL, effective_rank, spread
-from auricle.pretraining.clips import Crops
 from auricle.pretraining.events import Decoding, Note, Plan, Report, Step
 from auricle.pretraining.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
@@ -51,8 +48,10 @@ from auricle.training import (
     load_state,
     make_accelerator,
     optimizer_tensors,
+    refuse_infinite_loss,
     restore_optimizer,
     save_state,
+    stop_requests,
 )
 
 COLLAPSED_SPREAD = 0.2  # of 1/√dim, the spread of evenly distributed projections
@@ -149,12 +148,7 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     main = accelerator.is_main_process
     if not main:
         report = _say_nothing
-    rows_per_pass, rest = divmod(recipe.batch_size, recipe.accumulate * accelerator.num_processes)
-    if rest or rows_per_pass < 1:
-        raise RecipeError(
-            f"{recipe.name}: batch_size {recipe.batch_size} cannot be divided among "
-            f"{accelerator.num_processes} processes × accumulate {recipe.accumulate}"
-        )
+    recipe.rows_of(accelerator)  # refuses a batch that cannot be divided before any work
     with ExitStack() as stack:
         if main:
             stack.enter_context(FolderLock(folder))
@@ -226,7 +220,7 @@ def _statistics(recipe: Recipe, encoder: BYOLA, crops: Crops) -> tuple[float, fl
     """Mean and standard deviation of the log-mel of the crops that training sees."""
     count = min(recipe.statistics_crops, len(crops))
     waveforms = (
-        crops.read(first, min(recipe.batch_size, count - first)) for first in range(0, count, recipe.batch_size)
+        crops.read(first, min(recipe.batch_size, count - first))[0] for first in range(0, count, recipe.batch_size)
     )
     with torch.no_grad():
         return normalisation_statistics(encoder.log_mel(w.to(encoder.mean.device))[0] for w in waveforms)
@@ -254,8 +248,7 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
     network, optimizer = accelerator.prepare(run.byol, run.optimizer)
     network.train()
     batch = recipe.batch_size // recipe.accumulate
-    per_process = batch // accelerator.num_processes
-    rows = slice(accelerator.process_index * per_process, (accelerator.process_index + 1) * per_process)
+    rows = recipe.rows_of(accelerator)
     batches = crops.batches(
         run.step * recipe.batch_size,
         batch,
@@ -265,8 +258,8 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
     )
     total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
     collapsed = False
-    with _stop_requests() as stop:
-        for passes, waveform in enumerate(batches, start=run.step * recipe.accumulate):
+    with stop_requests() as stop:
+        for passes, (waveform, _) in enumerate(batches, start=run.step * recipe.accumulate):
             rate = learning_rate_at(
                 run.step, peak=recipe.learning_rate, warmup=recipe.warmup_steps, total=steps, schedule=recipe.schedule
             )
@@ -290,7 +283,12 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
             checkpoint = run.step % recipe.checkpoint_every == 0 or run.step == steps or interrupted
             if checkpoint or run.step % recipe.log_every == 0:
                 state = _measure(run, steps, accelerator.gather(projections), total, since, rate, clock, len(crops))
-                _stop_if_not_finite(run, state.loss)
+                refuse_infinite_loss(
+                    state.loss,
+                    step=run.step,
+                    checkpoints=run.folder / "checkpoints",
+                    learning_rate=recipe.learning_rate,
+                )
                 if accelerator.is_main_process:
                     metrics.append(asdict(state))
                 report(state)
@@ -339,17 +337,6 @@ def _measure(
     )
 
 
-def _stop_if_not_finite(run: _Run, loss: float) -> None:
-    if math.isfinite(loss):
-        return
-    states = list_states(run.folder / "checkpoints")
-    last = load_state(states[-1]).values["step"] if states else 0
-    raise AuricleError(
-        f"stopped at step {run.step}: loss is not finite; last good checkpoint {last}; "
-        f"lower learning_rate (now {run.recipe.learning_rate:g})"
-    )
-
-
 def _has_collapsed(state: Step, dim: int) -> bool:
     flat = state.spread < COLLAPSED_SPREAD / math.sqrt(dim) or state.rank < COLLAPSED_RANK
     return state.step >= COLLAPSE_AFTER and flat
@@ -388,18 +375,3 @@ def _card(recipe: Recipe, crops: Crops) -> ModelCard:
         data=f"{sources}: {len(crops.clips):,} clips, {crops.clips.hours:.2f} h",
         recipe=recipe.model_dump(mode="json", exclude={"data", "init"}),
     )
-
-
-@contextmanager
-def _stop_requests() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

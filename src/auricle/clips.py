@@ -248,6 +248,8 @@ class Crops:
     ----------
     clips
         What there is.
+    members
+        ``(n,)`` the clips that crops are taken from; all of them when not given.
     reader
         Where samples come from: the clips themselves (decode at every crop) or :class:`DecodedClips`.
     crop_samples
@@ -255,7 +257,7 @@ class Crops:
     sampling
         ``clip``: an epoch is one crop of every clip; ``duration``: as many crops as fit into each.
     padding
-        Where a shorter clip lies in its zeros.
+        Where a shorter clip lies in its zeros, or ``repeat``: it is repeated until the crop is full.
     seed
         The run's seed.
     """
@@ -267,14 +269,16 @@ class Crops:
         *,
         crop_samples: int,
         sampling: Literal["clip", "duration"],
-        padding: Literal["tail", "centre"],
+        padding: Literal["tail", "centre", "repeat"],
         seed: int,
+        members: NDArray[np.int64] | None = None,
     ) -> None:
         self.clips, self.reader = clips, reader
         self.crop_samples, self.padding, self.seed = crop_samples, padding, seed
-        per_clip = np.ones(len(clips), dtype=np.int64)
+        self._members = np.arange(len(clips)) if members is None else members
+        per_clip = np.ones(len(self._members), dtype=np.int64)
         if sampling == "duration":
-            per_clip = np.maximum(1, clips.samples // crop_samples)
+            per_clip = np.maximum(1, clips.samples[self._members] // crop_samples)
         self._slots = np.cumsum(per_clip)
         self._orders: dict[int, NDArray[np.int64]] = {}
         self.failed: dict[Path, str] = {}
@@ -287,10 +291,10 @@ class Crops:
     def padding_share(self) -> float:
         """Share of all crops' samples that is padding."""
         per_clip = np.diff(self._slots, prepend=0)
-        missing = np.maximum(0, self.crop_samples - self.clips.samples)
+        missing = np.maximum(0, self.crop_samples - self.clips.samples[self._members])
         return float((per_clip * missing).sum() / (len(self) * self.crop_samples))
 
-    def _clip_of(self, index: int) -> int:
+    def _member_of(self, index: int) -> int:
         epoch, position = divmod(index, len(self))
         order = self._orders.get(epoch)
         if order is None:
@@ -298,38 +302,44 @@ class Crops:
             self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
         return int(np.searchsorted(self._slots, order[position], side="right"))
 
-    def read(self, first: int, count: int, *, purpose: str = "crop") -> Tensor:
-        """Crops ``(count, crop_samples)`` of the global sample indices from `first` on."""
+    def read(self, first: int, count: int, *, purpose: str = "crop") -> tuple[Tensor, Tensor]:
+        """Crops ``(count, crop_samples)`` of the global sample indices from `first` on, and of which clips they are."""
         out = torch.zeros(count, self.crop_samples)
+        clips = torch.zeros(count, dtype=torch.int64)
         index = torch.arange(first, first + count)
         draws = randomness.uniform(randomness.keys(self.seed, purpose, index), 1)[:, 0].tolist()
         for row in range(count):
-            samples = self._read_one(self._clip_of(first + row), draws[row])
+            clip, samples = self._read_one(self._member_of(first + row), draws[row])
+            if self.padding == "repeat":
+                samples = np.resize(samples, self.crop_samples)
             at = (self.crop_samples - len(samples)) // 2 if self.padding == "centre" else 0
             out[row, at : at + len(samples)] = torch.from_numpy(samples)
-        return out
+            clips[row] = clip
+        return out, clips
 
-    def _read_one(self, clip: int, draw: float) -> NDArray[np.float32]:
+    def _read_one(self, member: int, draw: float) -> tuple[int, NDArray[np.float32]]:
         for step in range(_NEIGHBOURS):  # a file that turns out to be broken is replaced by its neighbour
-            candidate = (clip + step) % len(self.clips)
-            room = max(0, int(self.clips.samples[candidate]) - self.crop_samples)
+            clip = int(self._members[(member + step) % len(self._members)])
+            room = max(0, int(self.clips.samples[clip]) - self.crop_samples)
             try:
-                return self.reader.read(candidate, int(draw * (room + 1)), self.crop_samples)
+                return clip, self.reader.read(clip, int(draw * (room + 1)), self.crop_samples)
             except audio.AudioError as error:
                 self.failed[error.path] = error.reason
                 last = error
         raise AuricleError(f"{_NEIGHBOURS} clips in a row cannot be read; the last is {last.path}: {last.reason}")
 
-    def batches(self, first: int, batch: int, steps: int, *, rows: slice, workers: int) -> Iterator[Tensor]:
-        """Crops of `steps` successive batches, read ahead in threads; of each batch only `rows`."""
+    def batches(
+        self, first: int, batch: int, steps: int, *, rows: slice, workers: int
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """Crops of `steps` successive batches and their clips, read ahead in threads; of each batch only `rows`."""
         start, stop, _ = rows.indices(batch)
         parts = max(1, min(workers, stop - start))
         bounds = [start + (stop - start) * part // parts for part in range(parts + 1)]
         with ThreadPoolExecutor(parts) as pool:
 
-            def submit(step: int) -> list[Future[Tensor]]:
+            def submit(step: int) -> list[Future[tuple[Tensor, Tensor]]]:
                 at = first + step * batch
-                self._clip_of(at + start)  # the epoch's order is made once, not by every thread
+                self._member_of(at + start)  # the epoch's order is made once, not by every thread
                 return [pool.submit(self.read, at + low, high - low) for low, high in itertools.pairwise(bounds)]
 
             ahead = [submit(step) for step in range(min(2, steps))]
@@ -337,4 +347,5 @@ class Crops:
                 parts_of_batch = ahead.pop(0)
                 if step + 2 < steps:
                     ahead.append(submit(step + 2))
-                yield torch.cat([future.result() for future in parts_of_batch])
+                crops, clips = zip(*(future.result() for future in parts_of_batch), strict=True)
+                yield torch.cat(crops), torch.cat(clips)
