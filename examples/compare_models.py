@@ -12,9 +12,9 @@ import tempfile
 from pathlib import Path
 
 import auricle
-from auricle import results
 from auricle.embedding import embed_manifest, read_embeddings
 from auricle.manifest import Manifest
+from auricle.score_formats import markdown_table
 from auricle.transfer import ProbeSettings, compare, evaluate
 
 
@@ -37,7 +37,7 @@ def main(labels: str, *models: str) -> None:
                 weights_fingerprint=encoder.weights_fingerprint,
                 settings=ProbeSettings(standardise=True),
             )
-    print(results.markdown_table(row for evaluation in evaluations.values() for row in evaluation.results))
+    print(markdown_table(row for evaluation in evaluations.values() for row in evaluation.results))
     for a, b in itertools.combinations(evaluations, 2):
         found = compare(evaluations[a], evaluations[b])
         verdict = f"differ (p = {found.p:.3f})" if found.p < 0.05 else f"cannot be told apart (p = {found.p:.3f})"

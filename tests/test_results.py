@@ -78,50 +78,6 @@ def test_a_summary_has_neither_fold_nor_seed() -> None:
     assert results.summary([row(), row(seed=1), row(fold=2), row(fold=2, seed=1)]) == [row()]
 
 
-def test_table_has_models_as_rows_and_tasks_as_columns_with_intervals() -> None:
-    rows = [row(), row(model="yamnet", diet=None, value=0.8), row(task="nsynth", value=0.625), row(seed=2, value=0.1)]
-    assert results.markdown_table(rows).splitlines() == [
-        "| model | esc50 (accuracy, %) | nsynth (accuracy, %) |",
-        "|---|---:|---:|",
-        "| byola-2022 | 50.0 [45.0, 55.1] | 62.5 [45.0, 55.1] |",
-        "| yamnet | 80.0 [45.0, 55.1] | – |",
-    ]
-
-
-def test_namesakes_are_told_apart_by_what_differs() -> None:
-    rows = [row(), row(diet="music"), row(diet=None), row(model="yamnet", weights_fingerprint="f")]
-    assert results.score_table(rows).models == [
-        "byola-2022 · speech",
-        "byola-2022 · music",
-        "byola-2022 · no diet",
-        "yamnet",
-    ]
-
-
-def test_other_data_of_the_same_name_stands_in_its_own_column() -> None:
-    rows = [row(), row(dataset_fingerprint="0f" * 32, value=0.9)]
-    table = results.score_table(rows)
-    assert table.tasks == ["esc50 (accuracy, data abc, %)", "esc50 (accuracy, data 0f0f0f0f, %)"]
-    assert [cell and cell.value for cell in table.cells[0]] == [0.5, 0.9]
-
-
-def test_the_first_metric_is_shown_unless_another_is_asked_for() -> None:
-    rows = [row(), row(metric="balanced accuracy", value=0.4)]
-    assert results.score_table(rows).tasks == ["esc50 (accuracy, %)"]
-    assert results.score_table(rows, metrics={"esc50": "balanced accuracy"}).tasks == ["esc50 (balanced accuracy, %)"]
-    with pytest.raises(AuricleError, match="no summary of F1 on task esc50"):
-        results.score_table(rows, metrics={"esc50": "F1"})
-
-
-def test_two_summaries_for_one_cell_are_refused() -> None:
-    with pytest.raises(AuricleError, match="two summaries of accuracy on task esc50"):
-        results.markdown_table([row(), row(value=0.6)])
-
-
-def test_names_cannot_break_a_markdown_table() -> None:
-    assert r'the "other" \| one' in results.markdown_table(ROWS)
-
-
 def test_parquet_states_which_columns_may_be_null(tmp_path: Path) -> None:
     results.write(tmp_path / "scores.parquet", ROWS)
     schema = pyarrow.parquet.read_schema(tmp_path / "scores.parquet")

@@ -5,7 +5,7 @@ fold and seed are both null summarises its metric; the others are the parts it w
 """
 
 import dataclasses
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,9 +38,6 @@ SCHEMA = pa.schema(
     ]
 )
 RESULT_COLUMNS = tuple(SCHEMA.names)
-
-# What tells two rows of a score table apart when they bear the same model's name, in the order of mention.
-_DISTINCTIONS = ("diet", "layer", "pooling", "protocol", "k", "weights_fingerprint")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,128 +149,6 @@ def summary(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if result.is_summary]
 
 
-@dataclass(frozen=True)
-class ScoreTable:
-    """Summary rows arranged for reading: one model in each row, one task in each column.
-
-    Attributes
-    ----------
-    models : list of str
-        Row titles, in the order in which models first appear.
-    tasks : list of str
-        Column titles, a task, its metric and unit, in the order in which tasks first appear.
-    cells : list of list of Result or None
-        ``cells[row][column]``; None where a model has no score.
-    """
-
-    models: list[str]
-    tasks: list[str]
-    cells: list[list[Result | None]]
-
-
-def score_table(results: Iterable[Result], *, metrics: Mapping[str, str] | None = None) -> ScoreTable:
-    """Arrange the summary rows of `results`, one metric for each task.
-
-    Rows that bear the same model's name are told apart by what differs between them (diet, layer, weights, …), and
-    different data under the same task's name stands in different columns.
-
-    Parameters
-    ----------
-    results
-        Any rows; only summaries are used.
-    metrics
-        The metric to show for a task; for other tasks the one that comes first.
-
-    Raises
-    ------
-    AuricleError
-        When two summaries claim the same cell, or a metric asked for was not measured.
-    """
-    rows = summary(results)
-    shown = dict(metrics or {})
-    for row in rows:
-        shown.setdefault(row.task, row.metric)
-    rows = [row for row in rows if row.metric == shown[row.task]]
-    for task, metric in shown.items():
-        if not any(row.task == task for row in rows):
-            raise AuricleError(f"no summary of {metric} on task {task} is among these results")
-
-    models = list(dict.fromkeys(_model_key(row) for row in rows))
-    tasks = list(dict.fromkeys(_task_key(row) for row in rows))
-    cells: list[list[Result | None]] = [[None] * len(tasks) for _ in models]
-    for row in rows:
-        at_row, at_column = models.index(_model_key(row)), tasks.index(_task_key(row))
-        if cells[at_row][at_column] is not None:
-            raise AuricleError(f"model {row.model} has two summaries of {row.metric} on task {row.task}")
-        cells[at_row][at_column] = row
-    return ScoreTable(
-        models=_titles(models, _DISTINCTIONS), tasks=[_task_title(key, tasks) for key in tasks], cells=cells
-    )
-
-
-def markdown_table(results: Iterable[Result], *, metrics: Mapping[str, str] | None = None) -> str:
-    """The table of :func:`score_table` in Markdown, as percentages with their intervals.
-
-    Examples
-    --------
-    >>> row = Result(model="a", task="esc50", protocol="ogg2025", metric="accuracy", value=0.5, n=8)
-    >>> print(markdown_table([row]))
-    | model | esc50 (accuracy, %) |
-    |---|---:|
-    | a | 50.0 |
-    """
-    table = score_table(results, metrics=metrics)
-    lines = [["model", *table.tasks]]
-    lines += [
-        [model, *(format_cell(cell) for cell in cells)] for model, cells in zip(table.models, table.cells, strict=True)
-    ]
-    text = ["| " + " | ".join(cell.replace("|", r"\|") for cell in line) + " |" for line in lines]
-    return "\n".join([text[0], "|---|" + "---:|" * len(table.tasks), *text[1:]])
-
-
-def format_cell(result: Result | None) -> str:
-    """A score for reading, ``"62.3 [59.8, 64.9]"`` in per cent; a dash where there is none."""
-    if result is None:
-        return "–"
-    value = f"{100 * result.value:.1f}"
-    if result.ci_low is None or result.ci_high is None:
-        return value
-    return f"{value} [{100 * result.ci_low:.1f}, {100 * result.ci_high:.1f}]"
-
-
 def _check_suffix(path: Path) -> None:
     if path.suffix not in (".parquet", ".csv"):
         raise AuricleError(f"a results file ends in .parquet or .csv, got {path}")
-
-
-def _model_key(row: Result) -> tuple[object, ...]:
-    return (row.model, *(getattr(row, name) for name in _DISTINCTIONS))
-
-
-def _task_key(row: Result) -> tuple[str, ...]:
-    return (row.task, row.metric, row.split, row.dataset_fingerprint or "")
-
-
-def _titles(keys: Sequence[tuple[object, ...]], names: Sequence[str]) -> list[str]:
-    """Title of each key: its first part, and of the other parts those in which keys of the same first part differ."""
-    titles = []
-    for key in keys:
-        namesakes = [other for other in keys if other[0] == key[0]]
-        parts = [str(key[0])]
-        for position, name in enumerate(names, start=1):
-            if len({other[position] for other in namesakes}) > 1:
-                value = key[position]
-                parts.append(f"no {name}" if value is None else f"{value}")
-        titles.append(" · ".join(parts))
-    return titles
-
-
-def _task_title(key: tuple[str, ...], keys: Sequence[tuple[str, ...]]) -> str:
-    task, metric, split, fingerprint = key
-    namesakes = [other for other in keys if other[0] == task]
-    details = [metric]
-    if len({other[2] for other in namesakes}) > 1:
-        details.append(split)
-    if len({other[3] for other in namesakes}) > 1:
-        details.append(f"data {fingerprint[:8] or 'unknown'}")
-    return f"{task} ({', '.join([*details, '%'])})"

@@ -1,10 +1,7 @@
 """The report claims what the tests support, no more."""
 
-from auricle.study.summary import listed, points
+from auricle.study.summary import points
 
 
-def test_lists_and_points_read_as_people_write() -> None:
-    assert listed(["a"]) == "a"
-    assert listed(["a", "b"]) == "a and b"
-    assert listed(["a", "b", "c"]) == "a, b and c"
+def test_points_have_their_sign() -> None:
     assert (points(0.123), points(-0.05)) == ("+12.3", "−5.0")

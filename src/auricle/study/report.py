@@ -14,6 +14,7 @@ import numpy as np
 from auricle import __version__
 from auricle.explore.html_map import POLICY, excerpts, sound_map, style_and_script
 from auricle.files import atomic_write
+from auricle.score_tables import listed
 from auricle.study import figures, summary, tables
 from auricle.study.analyses import Picture
 from auricle.study.outcome import Outcome
@@ -126,7 +127,7 @@ def _pictures(outcome: Outcome) -> str:
     settings = outcome.study.tsne
     assert settings is not None
     part = "of the part that selects probes" if settings.part == "valid" else "of all parts"
-    labels = summary.listed(dict.fromkeys(picture.encoder.label for picture in outcome.pictures))
+    labels = listed(dict.fromkeys(picture.encoder.label for picture in outcome.pictures))
     caption = (
         f"t-SNE of embeddings of the encoder {labels}; at most {settings.clips:,} random clips {part} of each task, "
         f"seed {outcome.study.seed}, perplexity 30 or a third of the clips. Near points sound alike to the encoder; "

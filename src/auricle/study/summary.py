@@ -4,9 +4,10 @@ A sentence claims a difference only where a paired test, corrected for the numbe
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from auricle.comparisons import SIGNIFICANT, holm
+from auricle.score_tables import listed
 from auricle.study.encoders import Training
 from auricle.study.outcome import Gain, Outcome
 from auricle.transfer.task import Task
@@ -15,12 +16,6 @@ from auricle.transfer.task import Task
 def sentences(outcome: Outcome) -> list[str]:
     """The summary, one statement each, as plain text."""
     return [*_what_was_done(outcome), *_training(outcome), *_controls(outcome), *_diets(outcome)]
-
-
-def listed(words: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
 
 
 def points(difference: float) -> str:

@@ -1,6 +1,6 @@
 """A labelled task: clips, what is to be predicted from them, and what a reader of its scores must know."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,6 +9,9 @@ from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.stages import fingerprint_of_sound
 from auricle.transfer.evaluation import Kind
+
+METRICS: Mapping[Kind, str] = {"multi-class": "accuracy", "binary": "average_precision"}
+"""What stands for a task in a table, by its kind, where its authors report nothing else."""
 
 Clip = tuple[str, float, float | None]
 """A clip wherever it is: file, start and end in seconds."""

@@ -1,0 +1,232 @@
+"""Where tasks come from: a dataset by its name, or a user's own labels as folders, manifest or Hugging Face dataset.
+
+A user's own clips that come without split and fold get five stratified folds, by group where there is one; a split
+without validation part gets one from its training part.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+
+from auricle.datasets.registry import DatasetEntry, dataset, list_datasets
+from auricle.errors import AuricleError
+from auricle.inputs import MANIFEST_SUFFIXES
+from auricle.manifest import Manifest
+from auricle.transfer.evaluation import Kind
+from auricle.transfer.folds import NEEDED, stratified_folds
+from auricle.transfer.hub_dataset import PREFIX, SPLIT_NAMES, hub_manifest
+from auricle.transfer.task import METRICS, Task
+
+STRATA = 10  # equal parts of a regression's targets
+_KINDS: Mapping[str, Kind] = {"label": "multi-class"}  # by the column that is predicted
+_NAMELESS = ("manifest", "labels", "metadata", "train")  # files that their folder's name tells more of
+
+
+@dataclass(frozen=True)
+class Own:
+    """What a user says of labels of their own.
+
+    Attributes
+    ----------
+    label
+        Column to predict, in place of ``label``, ``labels`` or ``target``.
+    group
+        Column of what must not stand on both sides of a split: site, speaker, recording.
+    positive
+        The label to detect; the task is then one of detection.
+    """
+
+    label: str | None = None
+    group: str | None = None
+    positive: str | None = None
+
+
+def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache: Path | None = None) -> Task:
+    """A task by the name of its dataset, or a user's own.
+
+    Parameters
+    ----------
+    source
+        A name of :func:`auricle.datasets.registry.list_datasets`; a folder with one folder of recordings per label
+        (perhaps below folders ``train``, ``valid`` and ``test``); a manifest, ``.csv`` or ``.parquet``; or
+        ``hf:ORG/NAME``. A path counts from here, or from `root`.
+    root
+        Folder of all data; needed for a dataset.
+    own
+        What to know of a user's own labels.
+    cache
+        Where the audio of a Hugging Face dataset is written; needed for one.
+
+    Raises
+    ------
+    AuricleError
+        When there is no such task, its data are not there, or it cannot be divided.
+    """
+    name = source.lower().replace("_", "-")
+    if name in list_datasets():
+        if root is None:
+            raise AuricleError(f"{name} is a dataset: give --root, the folder of all data, or set AURICLE_DATA")
+        return _published(dataset(name), root)
+    if source.startswith(PREFIX):
+        if cache is None:
+            raise AuricleError(f"{source} needs a folder for its audio")
+        name = source.removeprefix(PREFIX)
+        manifest = hub_manifest(name, cache, label=own.label)
+        return own_task(manifest, Path(name).name, own=replace(own, label=None))
+    path = _find(source, root)
+    if path.is_dir():
+        return own_task(_with_folder_splits(Manifest.from_folder(path, labels=True)), path.resolve().name, own=own)
+    manifest = Manifest.read(path)
+    if root is not None and not manifest.files[0].is_file() and (root / manifest.column("path")[0]).is_file():
+        manifest = Manifest.read(path, root=root)
+    title = path.resolve().parent.name if path.stem.lower() in _NAMELESS else path.stem
+    return own_task(manifest, title or path.stem, own=own)
+
+
+def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
+    """A task of a user's own labels.
+
+    Raises
+    ------
+    AuricleError
+        When nothing is labelled, a column is not there, or the clips cannot be divided.
+    """
+    if own.label is not None:
+        manifest = _with_answer(manifest, own.label)
+    if own.group is not None:
+        groups = [None if value is None else str(value) for value in manifest.column(own.group)]
+        manifest = manifest.with_column("group", groups)
+    kind = _kind_of(manifest, own.positive)
+    _refuse_unlabelled(manifest, kind)
+    manifest, notices = _divided(manifest, name, kind)
+    return Task(
+        name=name,
+        title=name,
+        manifest=manifest,
+        kind=kind,
+        positive=own.positive,
+        metric=METRICS[kind],
+        about=f"own labels, {manifest.source}",
+        is_own=True,
+        notices=tuple(notices),
+    )
+
+
+def _published(entry: DatasetEntry, root: Path) -> Task:
+    about = [entry.citation, f"licence {entry.licence}", *([entry.exceptions] if entry.exceptions else [])]
+    return Task(
+        name=entry.name,
+        title=entry.title,
+        manifest=entry.load(root),
+        kind=entry.kind,
+        positive=entry.positive,
+        metric=entry.metric,
+        about="; ".join(about),
+        published_clips=entry.clips,
+    )
+
+
+def _find(source: str, root: Path | None) -> Path:
+    path = Path(source).expanduser()
+    places = [path] if root is None or path.is_absolute() else [root / path, path]
+    for place in places:
+        if place.is_dir() or (place.is_file() and place.suffix.lower() in MANIFEST_SUFFIXES):
+            return place
+    looked = " nor ".join(str(place) for place in places)
+    raise AuricleError(
+        f"no task {source}: neither a dataset ({', '.join(list_datasets())}) nor a folder or manifest {looked}"
+    )
+
+
+def _with_folder_splits(manifest: Manifest) -> Manifest:
+    """Folders ``train``, ``valid`` and ``test`` above those of the labels are the split."""
+    tops = [PurePosixPath(path).parts[0].lower() for path in manifest.column("path")]
+    if not set(tops) <= set(SPLIT_NAMES) or any(len(PurePosixPath(path).parts) < 3 for path in manifest.column("path")):
+        return manifest
+    return manifest.with_column("split", [SPLIT_NAMES[top] for top in tops])
+
+
+def _with_answer(manifest: Manifest, column: str) -> Manifest:
+    """The manifest that predicts this column and no other."""
+    values = manifest.column(column)
+    others = [name for name in ("label", "labels", "target") if manifest.has(name) and name != column]
+    manifest = Manifest(manifest.table.drop_columns(others), manifest.root, manifest.source)
+    if column in ("labels", "target"):
+        return manifest
+    if any(isinstance(value, float) for value in values):
+        return manifest.with_column("target", values)
+    return manifest.with_column("label", [None if value is None else str(value) for value in values])
+
+
+def _kind_of(manifest: Manifest, positive: str | None) -> Kind:
+    if positive is not None:
+        return "binary"
+    for column, kind in _KINDS.items():
+        if manifest.has(column):
+            return kind
+    raise AuricleError(
+        f"{manifest.source} has nothing to predict: expected a column `label`, `labels` or `target`, or --label "
+        f"COLUMN; it has {', '.join(manifest.table.column_names)}"
+    )
+
+
+def _refuse_unlabelled(manifest: Manifest, kind: Kind) -> None:
+    column = next(column for column, of_kind in _KINDS.items() if of_kind == kind or kind == "binary")
+    values = manifest.column(column)
+    if None in values:
+        row = values.index(None)
+        path = manifest.column("path")[row]
+        raise AuricleError(f"{manifest.source}: row {row + 1} ({path}) has no {column}: give it one, or leave it out")
+
+
+def _divided(manifest: Manifest, name: str, kind: Kind) -> tuple[Manifest, list[str]]:
+    """The manifest with folds or a whole split, and what its reader should know of them."""
+    if manifest.has("fold"):
+        return manifest, []
+    groups = manifest.column("group") if manifest.has("group") else None
+    needed = (
+        NEEDED if kind in ("multi-class", "binary") else 1
+    )  # a rare label among several, or a number, may be missed
+    random = (
+        ""
+        if groups is not None
+        else (
+            "; without --group COLUMN clips of one recording, speaker or site may stand on both sides, "
+            "and scores are then too good to be true"
+        )
+    )
+    if not manifest.has("split"):
+        strata = _strata(manifest, kind, range(len(manifest)))
+        folds = stratified_folds(strata, groups, needed=needed, source=manifest.source)
+        said = [f"{name} has neither split nor fold: five stratified folds were drawn{random}"] if random else []
+        return manifest.with_column("fold", folds.tolist()), said
+    splits = manifest.column("split")
+    if "valid" in splits:
+        return manifest, []
+    train = [row for row, split in enumerate(splits) if split == "train"]
+    in_groups = None if groups is None else [groups[row] for row in train]
+    folds = stratified_folds(_strata(manifest, kind, train), in_groups, needed=needed, source=manifest.source)
+    for row, fold in zip(train, folds, strict=True):
+        if fold == 1:
+            splits[row] = "valid"
+    said = [f"{name} has no validation part: a fifth of its training part became one"]
+    return manifest.with_column("split", splits), said
+
+
+def _strata(manifest: Manifest, kind: str, rows: Sequence[int]) -> list[object]:
+    """What every fold should have equally much of: the label, the rarest of several, or the tenth of a number."""
+    if kind == "regression":
+        target = np.array(manifest.column("target"), dtype=float)[list(rows)]
+        ranks = np.argsort(np.argsort(target))
+        return [int(rank * min(STRATA, max(1, len(rows) // STRATA)) // len(rows)) for rank in ranks]
+    if kind == "multi-label":
+        lists = manifest.column("labels")
+        frequency: dict[str, int] = {}
+        for row in rows:
+            for label in lists[row]:
+                frequency[label] = frequency.get(label, 0) + 1
+        return [min(lists[row], key=lambda label: (frequency[label], label), default="") for row in rows]
+    labels = manifest.column("label")
+    return [labels[row] for row in rows]
