@@ -10,8 +10,8 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from auricle.models.byola import BYOLA2022, BYOLA2022Config
+from auricle.models.global_norm import GlobalBatchNorm, use_global_batch_norm
 from auricle.pretraining.byol import BYOL, effective_rank, regression_loss, spread
-from auricle.pretraining.global_norm import GlobalBatchNorm, use_global_batch_norm
 
 
 def small() -> BYOL:

@@ -31,10 +31,10 @@ from auricle.models import registry
 from auricle.models.architectures import ARCHITECTURES
 from auricle.models.byola import BYOLA
 from auricle.models.encoder import ModelCard
+from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.models.statistics import normalisation_statistics
 from auricle.pretraining.byol import BYOL, effective_rank, spread
 from auricle.pretraining.events import Decoding, Note, Plan, Report, Step
-from auricle.pretraining.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
 from auricle.pretraining.views import MixupMemory, make_view, standardise
 from auricle.training import (

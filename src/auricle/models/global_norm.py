@@ -37,6 +37,14 @@ def sum_over_processes(value: Tensor) -> Tensor:
     return total
 
 
+def sum_over_batch(value: Tensor, norm: _BatchNorm) -> Tensor:
+    """`value` summed over what `norm` calls the batch, with gradient: all processes for :class:`GlobalBatchNorm`."""
+    if isinstance(norm, GlobalBatchNorm) and world_size() > 1:
+        total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]
+        return total
+    return value
+
+
 class GlobalBatchNorm(_BatchNorm):
     """Batch-norm whose training statistics are those of the batch over all processes; any ``(batch, channels, …)``.
 
@@ -57,7 +65,7 @@ class GlobalBatchNorm(_BatchNorm):
         shape = [1, -1] + [1] * (input.ndim - 2)
         x = input.float()
         count = x.new_full((1,), float(x.numel() // x.shape[1]))
-        sums: Tensor = _SumOverProcesses.apply(torch.cat([x.sum(axes), x.square().sum(axes), count]))  # type: ignore[no-untyped-call]
+        sums = sum_over_batch(torch.cat([x.sum(axes), x.square().sum(axes), count]), self)
         channels = x.shape[1]
         total = sums[-1].detach()
         mean = sums[:channels] / total
