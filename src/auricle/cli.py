@@ -217,3 +217,91 @@ def main() -> None:
             raise
         typer.echo(f"auricle: {error}", err=True)
         raise SystemExit(130 if isinstance(error, Interrupted) else 1) from None
+@app.command()
+def evaluate(
+    models: Annotated[
+        list[str], typer.Argument(help="Names of `auricle models`, models' or runs' folders, or hub ids.")
+    ],
+    out: Annotated[Path, typer.Option(help="The results file: FILE.parquet or FILE.csv.")],
+    task: Annotated[
+        list[str] | None, typer.Option(help="A dataset's name, or your own: folder, manifest, hf:ORG/NAME.")
+    ] = None,
+    manifest: Annotated[
+        list[Path] | None,
+        typer.Option(help="Your own labels: a .csv or .parquet manifest, or a folder with one folder per label."),
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(envvar="AURICLE_DATA", help="Folder of all data, for tasks by name.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="Column of your own labels to predict; by default `label`.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Column of what must not stand on both sides of a split: site, speaker, film.")
+    ] = None,
+    positive: Annotated[str | None, typer.Option(help="Label to detect; the task is then one of detection.")] = None,
+    protocol: Annotated[list[str] | None, typer.Option(help="How to score: ogg2025, …")] = None,
+    seeds: Annotated[int | None, typer.Option(help="Number of probes per fold; by default the protocol's.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; by default one per processor.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Score models on tasks, and say which cannot be told apart; the same command goes on where a stopped one was.
+
+    `auricle evaluate byola-2022 logmel-stats --task esc50 --task nsynth --root /data --out results.parquet`
+
+    `auricle evaluate runs/forest/model logmel-stats --manifest labels.csv --group site --out which.parquet`
+    """
+    from auricle import progress
+    from auricle.training import keep_freed_memory
+    from auricle.transfer.run import evaluate_models
+    from auricle.transfer.run_files import work_folder
+    from auricle.transfer.task_source import Own, find_tasks
+
+    sources = [*(task or ()), *(str(path) for path in manifest or ())]
+    if not sources:
+        raise typer.BadParameter("give --task NAME (see `auricle tasks`) or --manifest FILE")
+    own = Own(label, group, positive)
+    keep_freed_memory()
+    with progress.EvaluationBar() as bar:
+        tasks = find_tasks(sources, root, own=own, cache=work_folder(out) / "datasets")
+        summary = evaluate_models(
+            models,
+            tasks,
+            out=out,
+            protocols=protocol or ("ogg2025",),
+            seeds=None if seeds is None else range(seeds),
+            workers=workers,
+            device=device,
+            report=bar,
+        )
+    progress.show_scores(summary.tables)
+    typer.echo(f"results: {summary.out}")
+
+
+@app.command(name="results")
+def merge_results(
+    files: Annotated[list[Path], typer.Argument(help="Results files of `auricle evaluate` or a study.")],
+    output_format: Annotated[
+        Literal["markdown", "csv", "html", "latex"] | None, typer.Option("--format", help="By default as --out ends.")
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write there: .md, .csv, .html, .tex, or .parquet for all rows.")
+    ] = None,
+) -> None:
+    """Show one or merge several results files: a table with intervals, ranks and paired tests.
+
+    `auricle results a.parquet b.parquet`
+
+    `auricle results a.parquet b.parquet --out table.tex`
+    """
+    from auricle import progress, score_formats
+    from auricle.transfer.run_files import merged, write_merged
+
+    rows, tables = merged(files)
+    if out is not None:
+        write_merged(rows, tables, out, output_format)
+        typer.echo(out)
+    elif output_format is not None:
+        typer.echo(score_formats.FORMATS[output_format](tables), nl=False)
+    else:
+        progress.show_scores(tables)
+
+

@@ -4,6 +4,7 @@ Libraries report events and never print; this module, used by the command line a
 """
 
 import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -11,10 +12,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from auricle import terminal
 from auricle.embedding import EmbedProgress, EmbedSummary
 from auricle.pretraining.events import Decoding, Note, Plan, Step
 from auricle.study import events as study_events
+from auricle.score_formats import as_markdown
+from auricle.score_tables import ScoreTable, format_cell
 
+from auricle.transfer import events as transfer_events
 QUICK_SECONDS = 1.0  # work that took less leaves no line
 
 
@@ -118,8 +123,8 @@ def embedding_summary(summary: EmbedSummary) -> str:
     return f"{summary.path}: {summary.rows:,} embeddings of {summary.clips:,} clips · {hours}{rejected}{complete}"
 
 
-class StudyBar:
-    """Shows a study: what it works on, one bar for all pre-training, one for each kind of work; call it with events."""
+class WorkBar:
+    """Shows long work of several kinds as one bar for each, leaves a line of what took time; call it with events."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
@@ -134,7 +139,8 @@ class StudyBar:
         self._task: TaskID | None = None
         self._kind = ""
         self._start = 0.0
-        self._first_loss: dict[int, float] = {}
+        self._pieces = 0, 0  # of the kind of work that goes on: done, and of how many
+        self._what = ""
 
     def __enter__(self) -> Self:
         return self
@@ -144,36 +150,20 @@ class StudyBar:
     ) -> None:
         self._progress.stop()
 
-    def __call__(self, event: study_events.Event) -> None:
-        """Show an event."""
+    def _work(self, event: transfer_events.Work | transfer_events.Embedding | transfer_events.Notice) -> None:
+        """Show an event that every kind of long work has."""
         match event:
-            case study_events.Data():
-                self._say(_data_line(event))
-            case study_events.Pretraining():
-                self._pretraining(event)
-            case study_events.Work(kind, what, done, total):
-                self._bar(escape(kind), done / total, f"{done}/{total}  {escape(what)}")
+            case transfer_events.Work(kind, what, done, total):
+                self._pieces, self._what = (done, total), what
+                self._bar(escape(kind), done / total if total else 1.0, f"{done}/{total}  {escape(what)}")
                 if done == total:
                     self._close()
-            case study_events.Embedding(progress) if self._task is not None:
-                self._progress.update(self._task, status=f"{progress.done:,}/{progress.clips:,} clips")
-            case study_events.Notice(text):
-                self.console.print(f"[yellow]note:[/] {escape(text)}")
-
-    def _pretraining(self, event: study_events.Pretraining) -> None:
-        of_kind = f"pre-training {event.recipe} ({event.runs} to do)"
-        match event.event:
-            case Step() as step:
-                first = self._first_loss.setdefault(event.number, step.loss)
-                share = (event.number - 1 + step.step / step.steps) / event.runs
-                status = f"{event.diet}: {first:.2f} → {step.loss:.2f}  {step.clips_per_second:.0f} clips/s"
-                self._bar(escape(of_kind), share, escape(status))
-                if event.number == event.runs and step.step == step.steps:
-                    self._close()
-            case Plan(rejected=rejected) if rejected:
-                self.console.print(f"[yellow]note:[/] {rejected:,} files of {escape(event.diet)} cannot be read")
-            case Note(text):
-                self.console.print(f"[yellow]warning:[/] {escape(event.diet)}: {escape(text)}")
+            case transfer_events.Embedding(progress) if self._task is not None:
+                done, total = self._pieces
+                status = f"{done}/{total}  {escape(self._what)}: {progress.done:,}/{progress.clips:,} clips"
+                self._bar(self._kind, (done + progress.done / max(1, progress.clips)) / total, status)
+            case transfer_events.Notice(text):
+                self.console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
     def _bar(self, kind: str, share: float, status: str) -> None:
         if self._task is None or self._kind != kind:
@@ -207,3 +197,58 @@ def study_summary(end: study_events.End) -> str:
     """What is said when a study is finished."""
     nothing = f"nothing to do: all {end.cached} stages were finished before\n" if not end.stages else ""
     return f"{nothing}results: {end.results}\nreport: {end.report}   open it in a browser"
+class StudyBar(WorkBar):
+    """Shows a study: what it works on, one bar for all pre-training, one for each kind of work; call it with events."""
+
+    def __init__(self, console: Console | None = None) -> None:
+        super().__init__(console)
+        self._first_loss: dict[int, float] = {}
+
+    def __call__(self, event: study_events.Event) -> None:
+        """Show an event."""
+        match event:
+            case study_events.Data():
+                self._say(_data_line(event))
+            case study_events.Pretraining():
+                self._pretraining(event)
+            case study_events.Work() | study_events.Embedding() | study_events.Notice():
+                self._work(event)
+
+    def _pretraining(self, event: study_events.Pretraining) -> None:
+        of_kind = f"pre-training {event.recipe} ({event.runs} to do)"
+        match event.event:
+            case Step() as step:
+                first = self._first_loss.setdefault(event.number, step.loss)
+                share = (event.number - 1 + step.step / step.steps) / event.runs
+                status = f"{event.diet}: {first:.2f} → {step.loss:.2f}  {step.clips_per_second:.0f} clips/s"
+                self._bar(of_kind, share, escape(status))
+                if event.number == event.runs and step.step == step.steps:
+                    self._close()
+            case Plan(rejected=rejected) if rejected:
+                self.console.print(f"[yellow]note:[/] {rejected:,} files of {escape(event.diet)} cannot be read")
+            case Note(text):
+                self.console.print(f"[yellow]warning:[/] {escape(event.diet)}: {escape(text)}")
+
+
+class EvaluationBar(WorkBar):
+    """Shows an evaluation: what is evaluated, one bar for each kind of work; call it with events."""
+
+    def __call__(self, event: transfer_events.Event) -> None:
+        """Show an event."""
+        match event:
+            case transfer_events.Plan(models, clips):
+                tasks = " · ".join(f"{name} {count:,} clips" for name, count in clips.items())
+                self._say(f"{models} model{'' if models == 1 else 's'} on {tasks}")
+            case transfer_events.Work() | transfer_events.Embedding() | transfer_events.Notice():
+                self._work(event)
+
+
+
+
+def show_scores(tables: Sequence[ScoreTable]) -> None:
+    """Score tables on stdout: for eyes on a terminal, as Markdown elsewhere."""
+    console = Console(highlight=False)
+    if console.is_terminal:
+        terminal.show(tables, console)
+    else:
+        print(as_markdown(tables))

@@ -38,6 +38,10 @@ SCHEMA = pa.schema(
     ]
 )
 RESULT_COLUMNS = tuple(SCHEMA.names)
+_IDENTITY = (
+    *("model", "weights_fingerprint", "layer", "pooling", "diet"),
+    *("task", "dataset_fingerprint", "protocol", "split", "k"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,7 +110,7 @@ def write(path: Path, results: Iterable[Result]) -> None:
     AuricleError
         When the suffix is neither ``.parquet`` nor ``.csv``.
     """
-    _check_suffix(path)
+    check_suffix(path)
     table = pa.Table.from_pylist([dataclasses.asdict(result) for result in results], schema=SCHEMA)
     with atomic_write(path) as temporary:
         if path.suffix == ".csv":
@@ -123,7 +127,7 @@ def read(path: Path) -> list[Result]:
     AuricleError
         When the file is missing, has another suffix, lacks a column or holds a value of another type.
     """
-    _check_suffix(path)
+    check_suffix(path)
     if not path.is_file():
         raise AuricleError(f"there is no results file {path}")
     try:
@@ -149,6 +153,18 @@ def summary(results: Iterable[Result]) -> list[Result]:
     return [result for result in results if result.is_summary]
 
 
-def _check_suffix(path: Path) -> None:
+def identity(result: Result) -> tuple[object, ...]:
+    """What was scored and how, whatever the metric, fold and seed: one model on one task under one protocol."""
+    return tuple(getattr(result, name) for name in _IDENTITY)
+
+
+def check_suffix(path: Path) -> None:
+    """Make sure that results can be written to `path`.
+
+    Raises
+    ------
+    AuricleError
+        When its suffix is neither ``.parquet`` nor ``.csv``.
+    """
     if path.suffix not in (".parquet", ".csv"):
         raise AuricleError(f"a results file ends in .parquet or .csv, got {path}")

@@ -214,6 +214,14 @@ def format_interval(result: Result) -> str:
     return f"{_number(result.ci_low, result.metric)}, {_number(result.ci_high, result.metric)}"
 
 
+def format_cell(result: Result | None) -> str:
+    """A score for reading, ``"62.3 [59.8, 64.9]"``; a dash where there is none."""
+    if result is None:
+        return "–"
+    value, interval = format_value(result), format_interval(result)
+    return f"{value} [{interval}]" if interval else value
+
+
 def _number(value: float, metric: str) -> str:
     return f"{value:.3f}" if metric in PLAIN_METRICS else f"{100 * value:.1f}"
 

@@ -1,12 +1,29 @@
 """The models of an evaluation: found by name, folder or hub id, perhaps one of their layers, loaded when needed."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 
+from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
+
+
+def refuse_same_weights(contestants: Sequence["Contestant"]) -> None:
+    """Make sure that no model is compared with itself under another name.
+
+    Raises
+    ------
+    AuricleError
+        When two have the same weights.
+    """
+    seen: dict[str, Contestant] = {}
+    for model in contestants:
+        first = seen.setdefault(model.fingerprint, model)
+        if first is not model:
+            raise AuricleError(f"{first.model} and {model.model} are the same model: give it once")
 
 
 @dataclass(frozen=True)

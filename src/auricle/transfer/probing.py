@@ -156,6 +156,39 @@ def as_many_threads_as_it_takes(numbers: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+def compare_evaluations(
+    task: str, scored: Mapping[str, Sequence[Evaluation]], pairs: Sequence[tuple[str, str]], *, seed: int
+) -> list[Comparison]:
+    """Comparisons of models on the test clips of one task that all of them were scored on.
+
+    Parameters
+    ----------
+    task
+        What the comparisons call the task.
+    scored
+        For each model its evaluation; of several, which differ in nothing but a seed, the mean counts.
+    pairs
+        Models to compare.
+    seed
+        Of the resamples.
+    """
+    if not pairs:
+        return []
+    found = {title: [one.correctness() for one in evaluations] for title, evaluations in scored.items()}
+    common = reduce(np.intersect1d, [rows for members in found.values() for rows, _, _ in members])
+    correct = {
+        title: np.mean([share[np.isin(rows, common)] for rows, share, _ in members], axis=0)
+        for title, members in found.items()
+    }
+    rows, _, clusters = next(iter(found.values()))[0]
+    cluster = [name for name, is_common in zip(clusters, np.isin(rows, common), strict=True) if is_common]
+    return [
+        Comparison(task, a, b, paired.difference, paired.ci_low, paired.ci_high, paired.p)
+        for a, b in pairs
+        for paired in [paired_difference(correct[a], correct[b], cluster, seed=seed)]
+    ]
+
+
 def compare_pairs(
     stages: Stages,
     task: str,
@@ -164,36 +197,11 @@ def compare_pairs(
     *,
     seed: int,
 ) -> list[Comparison]:
-    """Comparisons of models on one task, unless they are done.
-
-    Parameters
-    ----------
-    stages
-        What is done.
-    task
-        What the comparisons call the task.
-    probed
-        For each model its scores; of several encoders, which differ in nothing but their seed, the mean counts.
-    pairs
-        Models to compare.
-    seed
-        Of the resamples.
-    """
+    """What :func:`compare_evaluations` finds, unless it is done."""
 
     def work(folder: Path) -> dict[str, Any]:
-        scored = {title: [member.evaluation().correctness() for member in members] for title, members in probed.items()}
-        common = reduce(np.intersect1d, [rows for members in scored.values() for rows, _, _ in members])
-        correct = {
-            title: np.mean([share[np.isin(rows, common)] for rows, share, _ in members], axis=0)
-            for title, members in scored.items()
-        }
-        rows, _, clusters = next(iter(scored.values()))[0]
-        cluster = [name for row, name in zip(rows, clusters, strict=True) if row in set(common.tolist())]
-        compared = [
-            Comparison(task, a, b, paired.difference, paired.ci_low, paired.ci_high, paired.p)
-            for a, b in pairs
-            for paired in [paired_difference(correct[a], correct[b], cluster, seed=seed)]
-        ]
+        scored = {title: [member.evaluation() for member in members] for title, members in probed.items()}
+        compared = compare_evaluations(task, scored, pairs, seed=seed)
         with atomic_write(folder / "comparisons.json") as temporary:
             temporary.write_text(json.dumps([dataclasses.asdict(entry) for entry in compared], indent=1))
         return {}

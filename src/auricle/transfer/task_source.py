@@ -85,6 +85,24 @@ def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache:
     return own_task(manifest, title or path.stem, own=own)
 
 
+def find_tasks(
+    sources: Sequence[str], root: Path | None = None, *, own: Own = Own(), cache: Path | None = None
+) -> list[Task]:
+    """Several tasks, as :func:`find_task` finds them.
+
+    Raises
+    ------
+    AuricleError
+        As :func:`find_task`, and when something is said of own labels and there are none.
+    """
+    tasks = [find_task(source, root, own=own, cache=cache) for source in dict.fromkeys(sources)]
+    if own != Own() and not any(task.is_own for task in tasks):
+        raise AuricleError(
+            "--label, --group and --positive are for your own labels (--manifest FILE); datasets know theirs"
+        )
+    return tasks
+
+
 def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
     """A task of a user's own labels.
 

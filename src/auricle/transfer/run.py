@@ -1,0 +1,222 @@
+"""Evaluate models on tasks: every clip embedded once, every probe and every comparison done once, to one results file.
+
+::
+
+    auricle evaluate byola-2022 logmel-stats --task esc50 nsynth --root /data --out results.parquet
+
+Beside ``results.parquet`` lies ``results.work/`` with finished stages (:mod:`auricle.stages`): the same command goes on
+where a stopped one was, and another model or task adds to what is there. Paired tests find the predictions there.
+"""
+
+import itertools
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from auricle import results
+from auricle.comparisons import Comparison
+from auricle.embedding import choose_device
+from auricle.embedding.file import write_rejected
+from auricle.errors import AuricleError, Interrupted
+from auricle.files import FolderLock
+from auricle.results import Result
+from auricle.score_tables import ScoreTable, score_tables
+from auricle.stages import Stages
+from auricle.transfer import clip_sets
+from auricle.transfer.clip_sets import Embedded
+from auricle.transfer.contestants import Contestant, refuse_same_weights
+from auricle.transfer.evaluation import SEEDS
+from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
+from auricle.transfer.probing import Probed, ProbePlan, compare_pairs, probe
+from auricle.transfer.protocols import protocol as protocol_named
+from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_index
+from auricle.transfer.task import Task, refuse_namesakes
+
+COMPARISON_SEED = 0
+
+_Piece = TypeVar("_Piece")
+
+
+@dataclass(frozen=True)
+class RunSummary:
+    """What an evaluation found.
+
+    Attributes
+    ----------
+    out
+        The results file.
+    results
+        All its rows.
+    tables
+        Its summaries for reading, with the paired tests between all models on every task.
+    notices
+        What whoever reads the scores should know.
+    rejected
+        Files that could not be read; they stand in `rejected_path`.
+    """
+
+    out: Path
+    results: list[Result]
+    tables: list[ScoreTable]
+    notices: list[str]
+    rejected: int
+
+    @property
+    def rejected_path(self) -> Path:
+        """``FILE.rejected.csv``, which exists if anything was rejected."""
+        return rejected_file(self.out)
+
+
+def evaluate_models(
+    models: Sequence[str],
+    tasks: Sequence[Task],
+    *,
+    out: Path,
+    protocols: Sequence[str] = ("ogg2025",),
+    seeds: Sequence[int] | None = None,
+    workers: int | None = None,
+    device: str = "auto",
+    report: Report = say_nothing,
+) -> RunSummary:
+    """Score every model on every task under every protocol, and compare the models pair by pair.
+
+    Parameters
+    ----------
+    models
+        What :func:`auricle.load` takes.
+    tasks
+        From :func:`auricle.transfer.task_source.find_task`.
+    out
+        The results file, ``….parquet`` or ``….csv``; beside it lie ``….work/`` and what could not be read.
+    protocols
+        Names in `auricle.transfer.protocols.PROTOCOLS`.
+    seeds
+        Of the probes; those of the protocol when not given.
+    workers
+        Processes that decode; by default one per available processor.
+    device
+        ``auto``, ``cpu`` or ``cuda``.
+    report
+        Is told what happens.
+
+    Raises
+    ------
+    AuricleError
+        When a model cannot be loaded, a task cannot be scored, or another process works on `out`.
+    Interrupted
+        After Ctrl-C; the same call goes on.
+    """
+    if not models or not tasks:
+        raise AuricleError("nothing to evaluate: give at least one model and one task")
+    results.check_suffix(out)
+    refuse_namesakes(tasks)
+    plans = [
+        ProbePlan(name, protocol_named(name).settings, tuple(SEEDS if seeds is None else seeds))
+        for name in dict.fromkeys(protocols)
+    ]
+    work = work_folder(out)
+    with FolderLock(work):
+        try:
+            return _Run(out, list(tasks), plans, device, workers, report).all(models)
+        except (KeyboardInterrupt, Interrupted):
+            raise Interrupted(
+                f"stopped; what is done is kept in {work}, and the same command goes on where it was"
+            ) from None
+
+
+class _Run:
+    """One call of :func:`evaluate_models`."""
+
+    def __init__(
+        self, out: Path, tasks: list[Task], plans: list[ProbePlan], device: str, workers: int | None, report: Report
+    ) -> None:
+        self.out, self.tasks, self.plans, self.report = out, tasks, plans, report
+        self.device = choose_device(device)
+        self.workers = workers
+        self.stages = Stages(work_folder(out))
+        self.notices: list[str] = []
+
+    def all(self, models: Sequence[str]) -> RunSummary:
+        contestants = [Contestant.find(model) for model in dict.fromkeys(models)]
+        refuse_same_weights(contestants)
+        self.report(Plan(len(contestants), {task.name: len(task.manifest) for task in self.tasks}))
+        for task in self.tasks:
+            for text in task.notices:
+                self._notice(text)
+        embedded = self._embed(contestants)
+        rejected = self._reject(embedded)
+        probed = self._probe(contestants, embedded)
+        rows = [row for entry in probed for row in entry.results]
+        metrics = {task.name: task.metric for task in self.tasks}
+        tables = self._compare(score_tables(rows, metrics=metrics), probed)
+        results.write(self.out, rows)
+        write_index(self.out, probed)
+        self.report(End(self.stages.done, self.stages.cached, self.out))
+        return RunSummary(self.out, rows, tables, self.notices, rejected)
+
+    def _notice(self, text: str) -> None:
+        self.notices.append(text)
+        self.report(Notice(text))
+
+    def _each(self, kind: str, pieces: Sequence[_Piece], name: Callable[[_Piece], str]) -> Iterator[_Piece]:
+        """The pieces of some work, each of them reported when its turn comes."""
+        for done, piece in enumerate(pieces):
+            self.report(Work(kind, name(piece), done, len(pieces)))
+            yield piece
+        self.report(Work(kind, "", len(pieces), len(pieces)))
+
+    def _embed(self, contestants: list[Contestant]) -> dict[tuple[str, str], Embedded[Contestant]]:
+        """The embeddings of each model (by its label) for each task (by its name)."""
+        pieces = [(model, clips) for clips in clip_sets.clip_sets(self.tasks) for model in contestants]
+        found: dict[tuple[str, str], Embedded[Contestant]] = {}
+        for model, clips in self._each("embedding", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
+            embedded = clip_sets.embed(
+                self.stages,
+                model,
+                clips,
+                device=self.device,
+                workers=self.workers,
+                progress=lambda now: self.report(Embedding(now)),
+            )
+            found |= {(model.label, task): embedded for task in clips.rows}
+        return found
+
+    def _reject(self, embedded: dict[tuple[str, str], Embedded[Contestant]]) -> int:
+        """Say what could not be read, by any model; how many files that are."""
+        tables = dict.fromkeys(entry.rejected for entry in embedded.values() if entry.rejected is not None)
+        rejected = list({entry.path: entry for table in tables for entry in rejected_in(table)}.values())
+        if rejected:
+            path = rejected_file(self.out)
+            write_rejected(rejected, path)
+            count = len(rejected)
+            files = "1 file that cannot be read is" if count == 1 else f"{count:,} files that cannot be read are"
+            self._notice(f"{files} left out ({path})")
+        return len(rejected)
+
+    def _probe(
+        self, contestants: list[Contestant], embedded: dict[tuple[str, str], Embedded[Contestant]]
+    ) -> list[Probed[Contestant]]:
+        pieces = [(plan, model, task) for plan in self.plans for task in self.tasks for model in contestants]
+        return [
+            probe(self.stages, plan, embedded[model.label, task.name], task, device=self.device)
+            for plan, model, task in self._each(
+                "probing", pieces, lambda piece: f"{piece[2].name}, {piece[1].label}, {piece[0].protocol}"
+            )
+        ]
+
+    def _compare(self, tables: list[ScoreTable], probed: list[Probed[Contestant]]) -> list[ScoreTable]:
+        by_row = {results.identity(row): entry for entry in probed for row in entry.results if row.is_summary}
+        columns = iter(self._each("comparing", [task for table in tables for task in table.tasks], str))
+
+        def compare(title: str, scores: Sequence[tuple[str, Result]]) -> list[Comparison]:
+            next(columns)
+            members = {model: [by_row[results.identity(score)]] for model, score in scores}
+            pairs = list(itertools.combinations(members, 2))
+            if not pairs:
+                return []
+            return compare_pairs(self.stages, title, members, pairs, seed=COMPARISON_SEED)
+
+        compared = [table.compared(compare) for table in tables]
+        next(columns, None)
+        return compared
