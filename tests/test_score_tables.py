@@ -131,7 +131,7 @@ def test_the_lowest_error_ranks_first() -> None:
     rows = [row(model=model, metric="mean_absolute_error", value=value) for model, value in (("a", 0.5), ("b", 0.1))]
     (table,) = score_tables(rows)
     assert table.mean_ranks() == [2.0, 1.0]
-    assert table.tasks == ["esc50 (mean_absolute_error)"]
+    assert table.tasks == ["esc50 (mean absolute error)"]
 
 
 def test_one_sentence_says_which_models_cannot_be_told_apart() -> None:

@@ -259,7 +259,7 @@ def _titles(keys: Sequence[tuple[object, ...]], names: Sequence[str]) -> list[st
 def _task_title(key: tuple[str, ...], keys: Sequence[tuple[str, ...]]) -> str:
     task, metric, split, fingerprint = key
     namesakes = [other for other in keys if other[0] == task]
-    details = [metric]
+    details = [metric.replace("_", " ")]
     if len({other[2] for other in namesakes}) > 1:
         details.append(split)
     if len({other[3] for other in namesakes}) > 1:

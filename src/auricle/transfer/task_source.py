@@ -64,7 +64,7 @@ def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache:
     AuricleError
         When there is no such task, its data are not there, or it cannot be divided.
     """
-    name = source.lower().replace("_", "-")
+    name = _dataset_name(source)
     if name in list_datasets():
         if root is None:
             raise AuricleError(f"{name} is a dataset: give --root, the folder of all data, or set AURICLE_DATA")
@@ -95,12 +95,11 @@ def find_tasks(
     AuricleError
         As :func:`find_task`, and when something is said of own labels and there are none.
     """
-    tasks = [find_task(source, root, own=own, cache=cache) for source in dict.fromkeys(sources)]
-    if own != Own() and not any(task.is_own for task in tasks):
+    if own != Own() and all(_dataset_name(source) in list_datasets() for source in sources):
         raise AuricleError(
             "--label, --group and --positive are for your own labels (--manifest FILE); datasets know theirs"
         )
-    return tasks
+    return [find_task(source, root, own=own, cache=cache) for source in dict.fromkeys(sources)]
 
 
 def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
@@ -130,6 +129,10 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
         is_own=True,
         notices=tuple(notices),
     )
+
+
+def _dataset_name(source: str) -> str:
+    return source.lower().replace("_", "-")
 
 
 def _published(entry: DatasetEntry, root: Path) -> Task:
