@@ -248,8 +248,6 @@ class Crops:
     ----------
     clips
         What there is.
-    members
-        ``(n,)`` the clips that crops are taken from; all of them when not given.
     reader
         Where samples come from: the clips themselves (decode at every crop) or :class:`DecodedClips`.
     crop_samples
@@ -260,6 +258,10 @@ class Crops:
         Where a shorter clip lies in its zeros, or ``repeat``: it is repeated until the crop is full.
     seed
         The run's seed.
+    shortest
+        Samples of the zero-padded clip that an encoder makes of a shorter one; with ``repeat``, that is repeated.
+    members
+        ``(n,)`` the clips that crops are taken from; all of them when not given.
     """
 
     def __init__(
@@ -271,10 +273,11 @@ class Crops:
         sampling: Literal["clip", "duration"],
         padding: Literal["tail", "centre", "repeat"],
         seed: int,
+        shortest: int = 0,
         members: NDArray[np.int64] | None = None,
     ) -> None:
         self.clips, self.reader = clips, reader
-        self.crop_samples, self.padding, self.seed = crop_samples, padding, seed
+        self.crop_samples, self.padding, self.seed, self._shortest = crop_samples, padding, seed, shortest
         self._members = np.arange(len(clips)) if members is None else members
         per_clip = np.ones(len(self._members), dtype=np.int64)
         if sampling == "duration":
@@ -311,7 +314,7 @@ class Crops:
         for row in range(count):
             clip, samples = self._read_one(self._member_of(first + row), draws[row])
             if self.padding == "repeat":
-                samples = np.resize(samples, self.crop_samples)
+                samples = np.resize(np.pad(samples, (0, max(0, self._shortest - len(samples)))), self.crop_samples)
             at = (self.crop_samples - len(samples)) // 2 if self.padding == "centre" else 0
             out[row, at : at + len(samples)] = torch.from_numpy(samples)
             clips[row] = clip

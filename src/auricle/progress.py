@@ -14,17 +14,18 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 
 from auricle import terminal
 from auricle.embedding import EmbedProgress, EmbedSummary
+from auricle.finetuning import events as finetuning_events
 from auricle.pretraining.events import Decoding, Note, Plan, Step
-from auricle.study import events as study_events
 from auricle.score_formats import as_markdown
 from auricle.score_tables import ScoreTable, format_cell
-
+from auricle.study import events as study_events
 from auricle.transfer import events as transfer_events
+
 QUICK_SECONDS = 1.0  # work that took less leaves no line
 
 
-class PretrainingBar:
-    """Shows a pre-training run: what was found, what is planned, then one bar; call it with the run's events."""
+class _TrainingBar:
+    """One bar at a time, for decoding and then for training."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
@@ -45,6 +46,18 @@ class PretrainingBar:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._progress.stop()
+
+    def _bar(self, stage: type, description: str, share: float, status: str) -> None:
+        self._progress.start()  # only now: a bar that never had anything to show would leave an empty line
+        if self._task is None or self._stage is not stage:
+            if self._task is not None:
+                self._progress.remove_task(self._task)
+            self._task, self._stage = self._progress.add_task(description, total=1.0, status=""), stage
+        self._progress.update(self._task, completed=share, status=status)
+
+
+class PretrainingBar(_TrainingBar):
+    """Shows a pre-training run: what was found, what is planned, then one bar; call it with the run's events."""
 
     def __call__(self, event: Plan | Step | Decoding | Note) -> None:
         """Show an event."""
@@ -71,13 +84,43 @@ class PretrainingBar:
         start = f", from step {plan.first_step:,}" if plan.first_step else ""
         self.console.print(f"plan: {plan.steps:,} steps of {plan.batch_size}{start}")
 
-    def _bar(self, stage: type, description: str, share: float, status: str) -> None:
-        self._progress.start()  # only now: a bar that never had anything to show would leave an empty line
-        if self._task is None or self._stage is not stage:
-            if self._task is not None:
-                self._progress.remove_task(self._task)
-            self._task, self._stage = self._progress.add_task(description, total=1.0, status=""), stage
-        self._progress.update(self._task, completed=share, status=status)
+
+class FineTuningBar(_TrainingBar):
+    """Shows a fine-tuning run: what is planned, one bar, the test scores; call it with the run's events."""
+
+    def __call__(self, event: finetuning_events.Event) -> None:
+        """Show an event."""
+        match event:
+            case Decoding(share):
+                self._bar(Decoding, "decoding", share, f"{share:.0%}")
+            case finetuning_events.Plan():
+                self._plan(event)
+            case finetuning_events.Step():
+                best = "" if event.best is None else f"  best {event.metric.replace('_', ' ')} {event.best:.1%}"
+                status = (
+                    f"step {event.step:,}/{event.steps:,}  loss {event.loss:.3f}{best}  "
+                    f"{event.clips_per_second:.0f} clips/s"
+                )
+                self._bar(finetuning_events.Step, "training", event.step / event.steps, status)
+            case Note(text):
+                self.console.print(f"[yellow]warning:[/] {escape(text)}")
+            case finetuning_events.End(summaries):
+                self._progress.stop()
+                for result in summaries:
+                    metric = result.metric.replace("_", " ")
+                    self.console.print(
+                        escape(f"test {metric}: {format_cell(result)} % of {result.n:,} clips")
+                    )
+
+    def _plan(self, plan: finetuning_events.Plan) -> None:
+        rejected = f" · {plan.rejected:,} unreadable (rejected.csv)" if plan.rejected else ""
+        clips = f"{plan.train:,} to train, {plan.valid:,} to select, {plan.test:,} to score"
+        self.console.print(escape(f"{plan.task}: {plan.classes:,} classes · clips: {clips}{rejected}"))
+        start = f", from step {plan.first_step:,}" if plan.first_step else ""
+        self.console.print(
+            f"plan: {plan.steps:,} steps of {plan.batch_size} crops of {plan.crop_seconds:.2f} s, "
+            f"{plan.layers} layers and a head{start}"
+        )
 
 
 class EmbeddingBar:
@@ -187,16 +230,6 @@ class WorkBar:
         self.console.print(line, soft_wrap=True)
 
 
-def _data_line(data: study_events.Data) -> str:
-    name = "sound world" if data.synthetic else "data"
-    minutes = "" if data.seconds is None else f", {data.seconds / 60:,.0f} min of audio"
-    return f"{name}: {data.clips:,} clips, {data.tasks} tasks{minutes}"
-
-
-def study_summary(end: study_events.End) -> str:
-    """What is said when a study is finished."""
-    nothing = f"nothing to do: all {end.cached} stages were finished before\n" if not end.stages else ""
-    return f"{nothing}results: {end.results}\nreport: {end.report}   open it in a browser"
 class StudyBar(WorkBar):
     """Shows a study: what it works on, one bar for all pre-training, one for each kind of work; call it with events."""
 
@@ -243,6 +276,16 @@ class EvaluationBar(WorkBar):
                 self._work(event)
 
 
+def _data_line(data: study_events.Data) -> str:
+    name = "sound world" if data.synthetic else "data"
+    minutes = "" if data.seconds is None else f", {data.seconds / 60:,.0f} min of audio"
+    return f"{name}: {data.clips:,} clips, {data.tasks} tasks{minutes}"
+
+
+def study_summary(end: study_events.End) -> str:
+    """What is said when a study is finished."""
+    nothing = f"nothing to do: all {end.cached} stages were finished before\n" if not end.stages else ""
+    return f"{nothing}results: {end.results}\nreport: {end.report}   open it in a browser"
 
 
 def show_scores(tables: Sequence[ScoreTable]) -> None:

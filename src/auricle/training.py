@@ -162,6 +162,20 @@ def learning_rate_at(step: int, *, peak: float, warmup: int, total: int, schedul
     return peak * 0.5 * (1 + math.cos(math.pi * share))
 
 
+@dataclass(frozen=True)
+class Decoding:
+    """Share of a training's audio that is decoded."""
+
+    share: float
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that the user should know of a training: a collapse, a changed environment."""
+
+    text: str
+
+
 @contextmanager
 def stop_requests() -> Iterator[threading.Event]:
     """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends."""

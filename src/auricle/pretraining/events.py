@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from auricle.training import Decoding, Note
+
+__all__ = ["Decoding", "Note", "Plan", "Report", "Step"]
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -34,20 +38,6 @@ class Step:
     rank_limit: int
     learning_rate: float
     clips_per_second: float
-
-
-@dataclass(frozen=True)
-class Decoding:
-    """Share of the audio that is decoded."""
-
-    share: float
-
-
-@dataclass(frozen=True)
-class Note:
-    """Something that the user should know: a collapse, a changed environment."""
-
-    text: str
 
 
 Report = Callable[[Plan | Step | Decoding | Note], None]

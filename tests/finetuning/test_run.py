@@ -1,0 +1,205 @@
+"""From a model and a task to a model that knows the task: resumed bit for bit, best epoch kept, clear refusals."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+import auricle
+from auricle import audio, results
+from auricle.errors import AuricleError
+from auricle.finetuning import run
+from auricle.finetuning.events import End, Plan, Step
+from auricle.finetuning.recipe import make_recipe, read_recipe
+from auricle.models.byola import BYOLA2022, BYOLA2022Config
+from auricle.training import MetricsFile
+
+PITCHES = {"low": 300.0, "middle": 1200.0, "high": 4000.0}
+QUICK = {"batch_size": 8, "log_every": 1, "workers": 1, "device": "cpu", "precision": "float32"}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small encoder whose batch-norms have seen sound, as those of a pre-trained one have."""
+    torch.manual_seed(0)
+    encoder = BYOLA2022(BYOLA2022Config(channels=4, mlp_hidden=16)).train()
+    for _ in range(50):
+        encoder(0.1 * torch.randn(8, 16_000))
+    return encoder.save_pretrained(tmp_path_factory.mktemp("model"))
+
+
+@pytest.fixture(scope="module")
+def labels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tones of three pitches in noise, 0.3 to 1.6 s long; of each twelve to train, six to select and six to score."""
+    folder = tmp_path_factory.mktemp("tones")
+    generator = np.random.default_rng(0)
+    lines = ["path,label,split,group"]
+    for pitch, hertz in PITCHES.items():
+        for number in range(24):
+            seconds = generator.uniform(0.3, 1.6)
+            at = np.arange(int(16_000 * seconds)) / 16_000
+            tone = 0.2 * np.sin(2 * np.pi * hertz * generator.uniform(0.8, 1.25) * at)
+            noise = 0.05 * generator.standard_normal(len(at))
+            audio.write(folder / f"{pitch}{number}.wav", (tone + noise).astype(np.float32), sample_rate=16_000)
+            split = "train" if number < 12 else "valid" if number < 18 else "test"
+            lines.append(f"{pitch}{number}.wav,{pitch},{split},{pitch}{number}")
+    (folder / "broken.wav").write_bytes(b"RIFF....WAVE")
+    lines.append("broken.wav,low,train,x")
+    (folder / "labels.csv").write_text("\n".join(lines) + "\n")
+    return folder / "labels.csv"
+
+
+def tensors(folder: Path) -> dict[str, torch.Tensor]:
+    return load_file(folder / "model" / "model.safetensors")
+
+
+def test_a_run_leaves_everything_that_it_promises(model: Path, labels: Path, tmp_path: Path) -> None:
+    events: list[object] = []
+    recipe = make_recipe({**QUICK, "epochs": 16, "learning_rate": 0.003}, model=str(model), task=str(labels))
+    written = run.finetune(recipe, tmp_path / "run", report=events.append)
+    plan = next(event for event in events if isinstance(event, Plan))
+    assert (plan.train, plan.valid, plan.test, plan.rejected, plan.classes) == (36, 18, 18, 1, 3)
+    assert plan.steps == 72  # 16 epochs of 36 clips in batches of 8
+    encoder = auricle.load(written)
+    assert encoder.embed(labels.parent / "low0.wav").shape == (encoder.embedding_dim,)
+    assert auricle.load(tmp_path / "run").weights_fingerprint == encoder.weights_fingerprint
+    assert encoder.weights_fingerprint != auricle.load(model).weights_fingerprint
+    assert "broken.wav" in (tmp_path / "run" / "rejected.csv").read_text()
+    assert read_recipe(tmp_path / "run" / "recipe.yaml") == recipe
+    rows = MetricsFile(tmp_path / "run" / "metrics.jsonl").read()
+    assert [row["step"] for row in rows] == list(range(1, 73))
+    scores = [row["valid"] for row in rows if row["valid"] is not None]
+    assert len(scores) == 16 and rows[-1]["best"] == max(scores)
+    found = results.read(tmp_path / "run" / "results.parquet")
+    assert [row.metric for row in found] == ["accuracy", "balanced_accuracy"]
+    accuracy = found[0]
+    assert accuracy.n == 18 and accuracy.weights_fingerprint == encoder.weights_fingerprint
+    assert accuracy.value > 0.6  # by chance one of 200 runs would have 12 of 18 right in three classes
+    assert accuracy.ci_low is not None and accuracy.ci_low <= accuracy.value <= (accuracy.ci_high or 0)
+    assert encoder.card.scores[f"{labels.stem if labels.stem != 'labels' else labels.parent.name} accuracy"] == (
+        accuracy.value
+    )
+    assert not (tmp_path / "run" / "audio").exists()
+    again: list[object] = []
+    run.resume(tmp_path / "run", report=again.append)  # nothing is left to do
+    assert [type(event) for event in again] == [End]
+
+
+def test_the_best_epoch_is_what_is_kept(model: Path, labels: Path, tmp_path: Path) -> None:
+    # A rate that grows until it destroys what was learnt: an epoch before the last is the best.
+    recipe = make_recipe(
+        {**QUICK, "epochs": 8, "warmup": 1.0, "learning_rate": 1.0, "layer_decay": 1.0},
+        model=str(model),
+        task=str(labels),
+    )
+    steps: list[Step] = []
+    run.finetune(recipe, tmp_path / "run", report=lambda e: steps.append(e) if isinstance(e, Step) else None)
+    scores = [step.valid for step in steps if step.valid is not None]
+    assert scores[-1] < max(scores) == steps[-1].best
+    state = load_file(sorted((tmp_path / "run" / "checkpoints").iterdir())[-1])
+    name = "trunk.fc.0.weight"
+    kept = tensors(tmp_path / "run")[name]
+    assert torch.equal(kept, state[f"best.encoder.{name}"]) and not torch.equal(kept, state[f"now.encoder.{name}"])
+
+
+def test_killed_at_random_and_resumed_equals_undisturbed(model: Path, labels: Path, tmp_path: Path) -> None:
+    options = {**QUICK, "epochs": 5, "checkpoint_every": 1, "mixup": 0.3, "precision": "bfloat16"}
+    texts = [f"{key}={value}" for key, value in options.items()]
+    texts += ["specaugment.time_masks=1", "specaugment.frequency_masks=1"]
+    recipe = make_recipe(texts, model=str(model), task=str(labels))
+    run.finetune(recipe, tmp_path / "whole")
+
+    folder = tmp_path / "killed"
+    start = ["finetune", str(model), "--manifest", str(labels), "--out", str(folder), *texts]
+    environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
+    dice = random.Random(0)
+    kills = 0
+    while True:
+        line = ["finetune", "--resume", str(folder)] if (folder / "recipe.yaml").exists() else start
+        process = subprocess.Popen(
+            [sys.executable, "-m", "auricle", *line], stderr=subprocess.PIPE, text=True, env=environment
+        )
+        if kills < 2:
+            steps = len(MetricsFile(folder / "metrics.jsonl").read())
+            while process.poll() is None and len(MetricsFile(folder / "metrics.jsonl").read()) == steps:
+                time.sleep(0.005)
+            time.sleep(dice.uniform(0, 0.1))  # during a step, a validation or a checkpoint's write
+            process.send_signal(signal.SIGKILL)
+            kills += 1
+        errors = process.communicate(timeout=120)[1]
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, errors
+    assert kills == 2
+    expected, found = tensors(tmp_path / "whole"), tensors(folder)
+    assert expected.keys() == found.keys() and all(torch.equal(expected[name], found[name]) for name in expected)
+    for name in ("metrics.jsonl", "results.parquet"):
+        read = MetricsFile(folder / name).read if name == "metrics.jsonl" else None
+        if read is None:
+            assert results.read(folder / name) == results.read(tmp_path / "whole" / name)
+        else:
+            timeless = [{k: v for k, v in row.items() if k != "clips_per_second"} for row in read()]
+            whole = MetricsFile(tmp_path / "whole" / name).read()
+            assert timeless == [{k: v for k, v in row.items() if k != "clips_per_second"} for row in whole]
+
+
+def test_two_processes_train_as_one(labels: Path, tmp_path: Path) -> None:
+    # Without dropout, whose masks are each process's own.
+    torch.manual_seed(0)
+    model = BYOLA2022(BYOLA2022Config(channels=4, mlp_hidden=16, dropout=0.0)).save_pretrained(tmp_path / "model")
+    options = {**QUICK, "epochs": 1, "mixup": 0.5}
+    run.finetune(make_recipe(options, model=str(model), task=str(labels)), tmp_path / "one")
+    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "auricle"]
+    line = [*torchrun, "finetune", str(model), "--manifest", str(labels), "--out", str(tmp_path / "two")]
+    line += [f"{key}={value}" for key, value in options.items()]
+    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'two' / 'model'}\n"
+    one, two = (MetricsFile(tmp_path / name / "metrics.jsonl").read() for name in ("one", "two"))
+    losses = [[row["loss"] for row in rows] for rows in (one, two)]
+    assert np.isclose(losses[0][0], losses[1][0], rtol=1e-5) and np.allclose(losses[0], losses[1], rtol=1e-2)
+    assert one[-1]["valid"] == pytest.approx(two[-1]["valid"], abs=1 / 18 + 1e-9)
+
+
+def test_ctrl_c_saves_and_says_how_to_go_on(model: Path, labels: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    line = [sys.executable, "-m", "auricle", "finetune", str(model), "--manifest", str(labels), "--out", str(folder)]
+    line += [f"{key}={value}" for key, value in QUICK.items()] + ["epochs=100000"]
+    process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True)
+    while not MetricsFile(folder / "metrics.jsonl").read() and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 130
+    assert f"auricle finetune --resume {folder}" in errors and "Traceback" not in errors
+
+
+def test_what_cannot_be_done_is_one_sentence(model: Path, labels: Path, tmp_path: Path) -> None:
+    with pytest.raises(AuricleError, match=r"logmel-stats has no weights to fine-tune; .* auricle evaluate logmel"):
+        run.finetune(make_recipe(QUICK, model="logmel-stats", task=str(labels)), tmp_path / "a")
+    with pytest.raises(AuricleError, match="no key `layer_deca`; did you mean `layer_decay`"):
+        make_recipe(["layer_deca=0.5"], model=str(model), task=str(labels))
+    with pytest.raises(AuricleError, match=r"`layer_decay` is 1\.5"):
+        make_recipe(["layer_decay=1.5"], model=str(model), task=str(labels))
+    with pytest.raises(AuricleError, match="has no fold 2: it has a split"):
+        run.finetune(make_recipe(QUICK, model=str(model), task=str(labels), fold=2), tmp_path / "b")
+    with pytest.raises(AuricleError, match="holds no run to resume"):
+        run.resume(tmp_path / "c")
+    (tmp_path / "d").mkdir()
+    (tmp_path / "d" / "recipe.yaml").write_text(json.dumps({"name": "byola-2022", "data": []}))
+    with pytest.raises(AuricleError, match="is no recipe of fine-tuning"):
+        run.resume(tmp_path / "d")
+    with pytest.raises(AuricleError, match="already holds a run"):
+        run.finetune(make_recipe(QUICK, model=str(model), task=str(labels)), tmp_path / "d")
+    with pytest.raises(AuricleError, match=r"loss is not finite; last good checkpoint \d+; lower learning_rate"):
+        wild = {**QUICK, "learning_rate": 1e38, "warmup": 0.0, "epochs": 50}
+        run.finetune(make_recipe(wild, model=str(model), task=str(labels)), tmp_path / "e")
