@@ -1,17 +1,48 @@
 """What is known of a dataset, and how its folder is found: the part that every dataset shares."""
 
 import csv
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from auricle import audio
+from auricle.datasets.windows import Windows
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest, ManifestError
 
 Domain = Literal["speech", "non-speech", "both"]
-Kind = Literal["multi-class", "binary"]
+Kind = Literal["multi-class", "binary", "multi-label", "regression", "frames"]
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A part of a dataset that may be fetched over HTTP.
+
+    Attributes
+    ----------
+    url : str
+        Where it is.
+    checksum : str, optional
+        As published: ``md5:`` or ``sha256:`` and hexadecimal digits; None where nothing is published.
+    size : int, optional
+        Bytes, where published.
+    unpack : bool
+        Whether it is an archive to unpack.
+    into : str
+        Folder below the folder of all data that it, or what is in it, belongs to; empty for that folder itself.
+    """
+
+    url: str
+    checksum: str | None = None
+    size: int | None = None
+    unpack: bool = True
+    into: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name, the last part of the address."""
+        return self.url.partition("?")[0].rpartition("/")[2]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,18 +68,33 @@ class DatasetEntry:
     marker : str
         File or folder, relative to the folder of all data, that shows that the dataset is there; its first part is the
         dataset's own folder.
-    kind : {"multi-class", "binary"}
-        What is to be predicted from a clip: one of several classes, or yes and no.
+    kind : {"multi-class", "binary", "multi-label", "regression", "frames"}
+        What is to be predicted: one of several classes (column ``label``), yes or no (``label``), any of several labels
+        (``labels``) or a number (``target``) of a clip; or what sounds when in a recording, whose annotated segments
+        are the rows (``label``): what no row covers is not annotated and not scored.
     positive : str, optional
-        The label that means yes, where the kind is binary.
+        The label that means yes, where the kind is binary; the label to detect, where it is frames.
     metric : str
         What the field reports.
     classes : int
-        Number of labels, as published.
+        Number of labels, as published; 0 where a number is predicted.
+    labels : tuple of str
+        The labels themselves, where they are published and few.
+    class_noun, counted : str
+        What the classes are called in the name of a copy that is not the release, and the column whose values are
+        counted there in place of the labels.
     unit_seconds : float
         Length of a clip, typical where it varies.
     clips : int
         Number of clips as published, of annotated segments for AVA-Speech.
+    counts : Mapping
+        Published number of clips by split (``train``) or fold (``fold 1``); empty where nothing is published.
+    hours : float, optional
+        Of sound in all clips, where published or exact by arithmetic.
+    files : tuple of RemoteFile
+        What may be fetched over HTTP.
+    windows : Windows, optional
+        How clips are cut from the rows of the manifest, where the task is one of short excerpts.
     load : Callable
         Folder of all data (or the dataset's own) → manifest, with ``split`` or ``fold`` as officially given.
     valid_folds, test_folds : tuple of int
@@ -71,6 +117,13 @@ class DatasetEntry:
     classes: int
     unit_seconds: float
     clips: int
+    labels: tuple[str, ...] = ()
+    class_noun: str = "classes"
+    counted: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+    hours: float | None = None
+    files: tuple[RemoteFile, ...] = ()
+    windows: Windows | None = None
     load: Callable[[Path], Manifest]
     valid_folds: tuple[int, ...] = ()
     test_folds: tuple[int, ...] = ()
