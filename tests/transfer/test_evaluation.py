@@ -1,6 +1,5 @@
 import dataclasses
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,22 +12,9 @@ from auricle.results import summary
 from auricle.transfer import ProbeSettings, compare, evaluate
 from auricle.transfer.bootstrap import interval
 
+from .worlds import blobs, clips
+
 FAST = ProbeSettings(epochs=30, learning_rate=0.03)
-
-
-def clips(labels: np.ndarray, **columns: np.ndarray) -> Manifest:
-    rows = [
-        {"path": f"{row}.wav", "label": str(label), **{name: values[row].item() for name, values in columns.items()}}
-        for row, label in enumerate(labels)
-    ]
-    return Manifest.from_rows(rows, root=Path())
-
-
-def blobs(n: int = 400, classes: int = 4, noise: float = 1.5, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    rng = np.random.default_rng(seed)
-    labels = rng.integers(classes, size=n)
-    x = rng.normal(size=(classes, 10))[labels] + noise * rng.normal(size=(n, 10))
-    return x.astype(np.float32), labels
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,17 @@
 
 from auricle.transfer.bootstrap import PairedDifference, paired_difference
 from auricle.transfer.evaluation import Evaluation, compare, evaluate
+from auricle.transfer.fitted import FittedProbe
+from auricle.transfer.fitting import fit_probe
 from auricle.transfer.probe import ProbeSettings
 
-__all__ = ["Evaluation", "PairedDifference", "ProbeSettings", "compare", "evaluate", "paired_difference"]
+__all__ = [
+    "Evaluation",
+    "FittedProbe",
+    "PairedDifference",
+    "ProbeSettings",
+    "compare",
+    "evaluate",
+    "fit_probe",
+    "paired_difference",
+]

@@ -8,7 +8,6 @@ clusters of what that mean would have been. Predictions are kept, so that two mo
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -23,8 +22,9 @@ from auricle.transfer.bootstrap import REPLICATES, Floats, PairedDifference, int
 from auricle.transfer.probe import ProbeData, ProbeSettings, TrainedProbes, train_probes
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.splits import Labels, Partition, labels_of, partitions, refuse_untrained
+from auricle.transfer.targets import Kind as Kind
+from auricle.transfer.vectors import tensor_of
 
-Kind = Literal["multi-class", "binary"]
 Rows = NDArray[np.int64]
 SeedMetric = Callable[[int, Floats | None], Floats]
 """From a seed's position and clip weights to values."""
@@ -126,7 +126,7 @@ def evaluate(
         When embeddings and manifest do not match, an embedding is not finite, a clip has no label, a class has no
         training clips, or there is no validation or test part.
     """
-    embeddings = _checked(embeddings, manifest)
+    x = tensor_of(embeddings, manifest, device=device)
     chosen = protocol_named(protocol)
     settings = settings or chosen.settings
     parts = partitions(manifest)
@@ -136,7 +136,6 @@ def evaluate(
     if not seeds:
         raise AuricleError("an evaluation needs at least one seed")
 
-    x = torch.from_numpy(embeddings).to(device)
     probes = [ProbeData(part.train, part.valid, seed, part.fold) for seed in seeds for part in parts]
     trained = train_probes(x, torch.from_numpy(targets).to(device), probes, classes=outputs, settings=settings)
     test = np.concatenate([part.test for part in parts])
@@ -168,23 +167,6 @@ def evaluate(
         low, high = _ends(interval(partial(_mean_over_seeds, of_seed, len(seeds)), cluster, replicates=replicates))
         results.append(row(value=float(np.mean(values)), ci_low=low, ci_high=high))
     return Evaluation(results, _predictions(manifest, parts, cluster, seeds, labels.classes, truth, predicted, scores))
-
-
-def _checked(embeddings: NDArray[np.float32], manifest: Manifest) -> NDArray[np.float32]:
-    if embeddings.ndim != 2 or len(embeddings) != len(manifest):
-        raise AuricleError(
-            f"{manifest.source} has {len(manifest)} clips: expected as many embeddings, (clips, dim), "
-            f"got {embeddings.shape}"
-        )
-    embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
-    finite = np.isfinite(embeddings).all(axis=1)
-    if not finite.all():
-        row = int(np.argmin(finite))
-        path = manifest.column("path")[row]
-        raise AuricleError(f"{manifest.source}: the embedding of row {row + 1} ({path}) holds NaN or infinity")
-    if not embeddings.flags.writeable:  # arrays that share memory with a Parquet file; torch warns about them
-        embeddings = embeddings.copy()
-    return embeddings
 
 
 def _labels(manifest: Manifest, parts: list[Partition], kind: Kind, positive: str | None) -> Labels:

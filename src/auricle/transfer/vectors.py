@@ -1,0 +1,42 @@
+"""Embeddings that probes take: as many as clips, finite, and never copied when they lie on disk."""
+
+import warnings
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+
+_CHUNK = 8 << 20  # numbers looked at together
+
+
+def tensor_of(
+    embeddings: NDArray[np.float32], manifest: Manifest, *, device: str | torch.device = "cpu"
+) -> torch.Tensor:
+    """The embeddings of a manifest's clips as a tensor ``(n, dim)`` that nobody may write to.
+
+    An array on disk (`numpy.memmap`) of float32 stays there as long as the device is the CPU.
+
+    Raises
+    ------
+    AuricleError
+        When there are more or fewer than clips, or one is not finite.
+    """
+    if embeddings.ndim != 2 or len(embeddings) != len(manifest):
+        raise AuricleError(
+            f"{manifest.source} has {len(manifest)} clips: expected as many embeddings, (clips, dim), "
+            f"got {embeddings.shape}"
+        )
+    embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
+    rows = max(1, _CHUNK // max(1, embeddings.shape[1]))
+    for start in range(0, len(embeddings), rows):
+        finite = np.isfinite(embeddings[start : start + rows]).all(axis=1)
+        if not finite.all():
+            row = start + int(np.argmin(finite))
+            path = manifest.column("path")[row]
+            raise AuricleError(f"{manifest.source}: the embedding of row {row + 1} ({path}) holds NaN or infinity")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+        return torch.from_numpy(embeddings).to(device)
