@@ -15,6 +15,7 @@ the bfloat16 matrix-product peak measured in the same process, at 3.63 GFLOP per
 import argparse
 import copy
 import json
+import os
 import random
 import statistics
 import subprocess
@@ -30,6 +31,7 @@ from auricle.models.byola import BYOLA2022, BYOLA2022Config
 from auricle.pretraining.byol import BYOL
 from auricle.pretraining.recipe import Views
 from auricle.pretraining.views import MixupMemory, make_view, standardise
+from auricle.threads import wait_politely
 from auricle.training import keep_freed_memory, make_accelerator
 
 GFLOP_PER_CLIP = 3.63  # two views through the online and the target network, and backward
@@ -244,6 +246,18 @@ def measure(side: str, batch: int, steps: int, warm_up: int) -> dict[str, float]
     return {"clips_per_second": clips, "peak_gflops": statistics.median(peaks)}
 
 
+def process_settings(side: str) -> dict[str, str]:
+    """The environment of a side's process: the command line's own for Auricle, the user's for the textbook."""
+    before = dict(os.environ)
+    try:
+        if side == "auricle":
+            wait_politely()
+        return dict(os.environ)
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a smaller batch and one round: a smoke test, no figure")
@@ -264,7 +278,11 @@ def main() -> None:
         for side in SIDES:
             command = [sys.executable, __file__, "--side", side, "--batch", str(batch)]
             output = subprocess.run(
-                [*command, *(["--quick"] if arguments.quick else [])], capture_output=True, text=True, check=True
+                [*command, *(["--quick"] if arguments.quick else [])],
+                capture_output=True,
+                text=True,
+                check=True,
+                env=process_settings(side),
             )
             results[side].append(json.loads(output.stdout.splitlines()[-1]))
             print(f"round {number + 1}  {side:9s} {results[side][-1]['clips_per_second']:7.1f} clips/s", flush=True)

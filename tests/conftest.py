@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import soundfile
 
+from auricle.threads import wait_politely
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 
-# As the command line does: spinning threads slow tests on a busy machine down many times. Before torch is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+# As the command line does: spinning threads slow tests on a busy machine down many times.
+wait_politely()
 
 # A shell that starts the tests in the background has Ctrl-C ignored, and the programs under test would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -83,3 +83,23 @@ def test_generator_is_keyed() -> None:
     a = randomness.generator(0, "bootstrap", 1).random(4)
     assert np.array_equal(a, randomness.generator(0, "bootstrap", 1).random(4))
     assert not np.array_equal(a, randomness.generator(0, "bootstrap", 2).random(4))
+
+
+def test_dropout_is_the_same_in_every_precision_and_in_its_gradient() -> None:
+    key = randomness.keys(0, "dropout", torch.arange(6))
+    x = torch.rand(6, 5, 7) + 0.5  # an odd number of elements
+    full = x.clone().requires_grad_()
+    dropped = randomness.keyed_dropout(full, 0.3, key)
+    dropped.sum().backward()
+    half = randomness.keyed_dropout(x.bfloat16(), 0.3, key)
+    assert torch.equal(dropped == 0, half == 0)
+    scale = 256 / (256 - 77)
+    assert full.grad is not None
+    torch.testing.assert_close(full.grad, torch.where(dropped == 0, 0.0, scale))
+    torch.testing.assert_close(half.float(), dropped.detach(), rtol=0.02, atol=0.0)
+
+
+def test_many_words_are_the_same_drawn_at_once_or_in_pieces() -> None:
+    key = randomness.keys(3, "pieces", torch.arange(40))
+    together = randomness.bits(key, 5000)
+    assert torch.equal(together[17], randomness.bits(key[17:18], 5000)[0])

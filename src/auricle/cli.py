@@ -4,7 +4,6 @@ Every command turns its arguments into one library call, shows progress on stder
 writes it where it was told, and exits with 0 (done), 1 (one clear sentence) or 2 (usage).
 """
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -13,6 +12,7 @@ import typer
 
 from auricle import __version__
 from auricle.errors import AuricleError, Interrupted
+from auricle.threads import wait_politely
 
 app = typer.Typer(
     name="auricle",
@@ -217,60 +217,6 @@ def embed(
     typer.echo(progress.embedding_summary(summary))
 
 
-studies = typer.Typer(help="Whole studies: diets × models × tasks, to results and a report.", no_args_is_help=True)
-app.add_typer(studies, name="study", rich_help_panel="Commands")
-
-
-@studies.command(name="run")
-def run_study(
-    study: Annotated[str, typer.Argument(help="A built-in study (demo, …) or a YAML file.")],
-    overrides: Annotated[
-        list[str] | None, typer.Argument(help="key=value, for instance data=/corpora pretraining.overrides.steps=500")
-    ] = None,
-    out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/NAME.")] = None,
-) -> None:
-    """Run a study: pre-train, embed, probe, analyse, report; the same command goes on where a stopped one was.
-
-    `auricle study run demo --out runs/demo`
-
-    `auricle study run study.yaml data=/corpora --out runs/study`
-    """
-    import shlex
-
-    from auricle import progress
-    from auricle.study.definition import load_study
-    from auricle.study.run import run_study
-    from auricle.training import keep_freed_memory
-
-    definition = load_study(study, overrides or ())
-    folder = out or Path("runs") / definition.name
-    command = shlex.join(["auricle", "study", "run", study, *(overrides or ()), "--out", str(folder)])
-    keep_freed_memory()
-    with progress.StudyBar() as bar:
-        end = run_study(definition, folder, command=command, report=bar)
-    typer.echo(progress.study_summary(end))
-
-
-@studies.command(name="list")
-def list_studies() -> None:
-    """List the built-in studies."""
-    from auricle.study.definition import list_studies
-
-    typer.echo("\n".join(list_studies()))
-
-
-def main() -> None:
-    """Run the command line; the entry point of ``auricle`` and ``python -m auricle``."""
-    # Threads that wait for each other must sleep: spinning, as is the default, they slow a machine that is shared with
-    # anything else down by up to twenty times. It counts only before torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    try:
-        app()
-    except AuricleError as error:
-        if "--debug" in sys.argv:
-            raise
-        typer.echo(f"auricle: {error}", err=True)
-        raise SystemExit(130 if isinstance(error, Interrupted) else 1) from None
 @app.command()
 def evaluate(
     models: Annotated[
@@ -359,3 +305,55 @@ def merge_results(
         progress.show_scores(tables)
 
 
+studies = typer.Typer(help="Whole studies: diets × models × tasks, to results and a report.", no_args_is_help=True)
+app.add_typer(studies, name="study", rich_help_panel="Commands")
+
+
+@studies.command(name="run")
+def run_study(
+    study: Annotated[str, typer.Argument(help="A built-in study (demo, …) or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, for instance data=/corpora pretraining.overrides.steps=500")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/NAME.")] = None,
+) -> None:
+    """Run a study: pre-train, embed, probe, analyse, report; the same command goes on where a stopped one was.
+
+    `auricle study run demo --out runs/demo`
+
+    `auricle study run study.yaml data=/corpora --out runs/study`
+    """
+    import shlex
+
+    from auricle import progress
+    from auricle.study.definition import load_study
+    from auricle.study.run import run_study
+    from auricle.training import keep_freed_memory
+
+    definition = load_study(study, overrides or ())
+    folder = out or Path("runs") / definition.name
+    command = shlex.join(["auricle", "study", "run", study, *(overrides or ()), "--out", str(folder)])
+    keep_freed_memory()
+    with progress.StudyBar() as bar:
+        end = run_study(definition, folder, command=command, report=bar)
+    typer.echo(progress.study_summary(end))
+
+
+@studies.command(name="list")
+def list_studies() -> None:
+    """List the built-in studies."""
+    from auricle.study.definition import list_studies
+
+    typer.echo("\n".join(list_studies()))
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``auricle`` and ``python -m auricle``."""
+    wait_politely()
+    try:
+        app()
+    except AuricleError as error:
+        if "--debug" in sys.argv:
+            raise
+        typer.echo(f"auricle: {error}", err=True)
+        raise SystemExit(130 if isinstance(error, Interrupted) else 1) from None

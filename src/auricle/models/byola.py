@@ -13,9 +13,11 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from auricle.errors import AuricleError
 from auricle.mel import LogMel
+from auricle.models.convolution import pooled_block
 from auricle.models.encoder import Encoder, EncoderConfig
 from auricle.models.pooling import FrameStatistics
 from auricle.randomness import keyed_dropout
@@ -132,6 +134,18 @@ class Trunk(nn.Module):
         lengths
             ``(batch,)`` true frame embeddings of each, or None when `frame_lengths` is.
         """
+        frames, lengths = self.parts(log_mel, frame_lengths, dropout_keys)
+        joined = torch.cat(frames, dim=2) if len(frames) > 1 else frames[0]
+        return mask_frames(joined, lengths, dim=1), lengths
+
+    def parts(
+        self, log_mel: Tensor, frame_lengths: Tensor | None = None, dropout_keys: Tensor | None = None
+    ) -> tuple[list[Tensor], Tensor | None]:
+        """What a frame embedding is the concatenation of, each ``(batch, time, dim)`` and not masked, and the lengths.
+
+        Whoever pools over time needs them one by one only: joining them costs a pass over memory. Parameters are those
+        of :meth:`forward`.
+        """
         convolved, lengths = log_mel, frame_lengths
         for convolved, lengths in self.convolve(log_mel, frame_lengths):  # noqa: B007
             pass
@@ -143,16 +157,15 @@ class Trunk(nn.Module):
             else:
                 hidden = keyed_dropout(hidden, self.dropout, dropout_keys)
         frames = torch.relu(self.fc[3](hidden))
-        if self.concatenate:
-            frames = torch.cat([features, frames], dim=2)
-        return mask_frames(frames, lengths, dim=1), lengths
+        return ([features, frames] if self.concatenate else [frames]), lengths
 
     def convolve(self, log_mel: Tensor, frame_lengths: Tensor | None) -> Iterator[tuple[Tensor, Tensor | None]]:
         """After each block: ``(batch, channels, bands, time)`` and the true frames of each clip."""
         x, lengths = mask_frames(log_mel, frame_lengths, dim=2)[:, None], frame_lengths
         for start in range(0, len(self.features), MODULES_PER_BLOCK):
-            for index in range(start, start + MODULES_PER_BLOCK):
-                x = self.features[index](x)
+            convolution, norm = self.features[start], self.features[start + 1]
+            assert isinstance(convolution, nn.Conv2d) and isinstance(norm, _BatchNorm)
+            x = pooled_block(x, convolution, norm)
             if lengths is not None:
                 # A pooled frame is true if all that it pools is; this is what the unpadded clip would give.
                 lengths = lengths.div(2, rounding_mode="floor")

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from auricle import randomness
 from auricle.models.byola import Trunk
+from auricle.models.pooling import maximum_plus_mean
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -33,8 +34,8 @@ class Branch(nn.Module):
 
     def forward(self, view: Tensor, dropout_keys: Tensor) -> Tensor:
         """``(batch, mels, frames)`` → ``(batch, dim)``."""
-        frames, _ = self.trunk(view, None, dropout_keys)
-        projection: Tensor = self.projector(frames.amax(dim=1) + frames.mean(dim=1))
+        parts, _ = self.trunk.parts(view, dropout_keys=dropout_keys)
+        projection: Tensor = self.projector(torch.cat([maximum_plus_mean(part) for part in parts], dim=1))
         return projection
 
 
