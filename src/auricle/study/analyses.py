@@ -40,7 +40,7 @@ def choose_clips(task: Task, *, part: Part, clips: int, seed: int) -> Rows:
     """Rows of a task's manifest, ascending: a random choice of at most `clips` of a part."""
     rows = partitions(task.manifest)[0].valid if part == "valid" else np.arange(len(task.manifest))
     if len(rows) > clips:
-        rows = np.sort(randomness.generator(seed, f"clips of {task.name}").choice(rows, clips, replace=False))
+        rows = np.sort(randomness.generator(seed, f"clips of {task.short_name}").choice(rows, clips, replace=False))
     return rows
 
 
@@ -60,7 +60,7 @@ def describe(stages: Stages, task: Task, settings: Rsa, *, seed: int) -> Describ
     names = [
         name
         for name in settings.descriptors
-        if name != "pitch" or settings.pitched is None or task.name in settings.pitched
+        if name != "pitch" or settings.pitched is None or task.short_name in settings.pitched
     ]
     rows = choose_clips(task, part=settings.part, clips=settings.clips, seed=seed)
 

@@ -258,7 +258,7 @@ class _Run:
         settings = self.study.map
         if settings is None:
             return None
-        task = next(task for task in tasks if settings.task in (None, task.name))
+        task = next(task for task in tasks if settings.task in (None, task.short_name))
         encoder = self._trained_on(settings.diet or list(self.study.diets)[-1], found)
         return self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
 

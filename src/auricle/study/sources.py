@@ -1,7 +1,7 @@
 """Where a study's sound comes from: tasks and diets, from datasets, folders, manifests or the sound world."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.stages import fingerprint_of_sound
 from auricle.study.definition import DATASET_PREFIX, task_name
+from auricle.transfer import task_source
 from auricle.transfer.task import Clip, Task, clips_of
 
 
@@ -40,24 +41,8 @@ class Diet:
 
 def find_task(source: str, root: Path) -> Task:
     """A task by the name of its dataset or by its manifest, relative to the folder of all data."""
-    name = task_name(source)
-    if name in list_datasets():
-        entry = dataset(name)
-        about = [entry.citation, f"licence {entry.licence}", *([entry.exceptions] if entry.exceptions else [])]
-        return Task(
-            name=name,
-            title=entry.title,
-            manifest=entry.load(root),
-            kind=entry.kind,
-            positive=entry.positive,
-            metric=entry.metric,
-            about="; ".join(about),
-            published_clips=entry.clips,
-        )
-    path = root / source
-    if not path.is_file():
-        raise AuricleError(f"no task {source}: neither a dataset ({', '.join(list_datasets())}) nor a manifest {path}")
-    return Task(name=name, title=name, manifest=Manifest.read(path))
+    task = task_source.find_task(source, root)
+    return replace(task, name=task_name(source), title=task_name(source)) if task.is_own else task
 
 
 def find_diet(name: str, sources: Iterable[str], root: Path) -> Diet:

@@ -6,7 +6,6 @@ array on disk and are read from there, never whole in memory.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
@@ -22,6 +21,7 @@ from auricle.files import atomic_write
 from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 from auricle.stages import Finished, Stage, Stages, fingerprint_of_sound
+from auricle.transfer.excerpts import embed_excerpts
 from auricle.transfer.task import Task, clips_of
 
 EMBEDDING_VERSION = 2
@@ -69,16 +69,17 @@ class ClipSet:
         The clips without any labels.
     rows
         For each task over these clips the row of each of its clips.
+    sound
+        Fingerprint of what is heard.
+    are_excerpts
+        Whether they overlap each other by far the most, so that each recording is best decoded once.
     """
 
     name: str
     manifest: Manifest
     rows: Mapping[str, Rows]
-
-    @cached_property
-    def sound(self) -> str:
-        """Fingerprint of what is heard."""
-        return fingerprint_of_sound(self.manifest)
+    sound: str
+    are_excerpts: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,9 @@ class Embedded(Generic[CandidateT]):
         # Copy on write: torch takes no array that must not be written, and nobody writes.
         vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="c")
         place = np.full(len(self.clips.manifest), -1, dtype=np.int64)
-        place[np.load(self.stage.folder / _CLIPS)] = np.arange(len(vectors))
+        clips = np.load(self.stage.folder / _CLIPS)
+        there = np.flatnonzero(clips >= 0)
+        place[clips[there]] = there
         places = place[self.clips.rows[task.name]]
         rows = np.flatnonzero(places >= 0)
         places = places[rows]
@@ -114,6 +117,8 @@ class Embedded(Generic[CandidateT]):
 
 def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
     """The clips of all tasks; a task whose clips are all among another's is embedded with it."""
+    excerpts = [task for task in tasks if task.excerpts is not None]
+    tasks = [task for task in tasks if task.excerpts is None]
     clips = {task.name: clips_of(task.manifest) for task in tasks}
     hosts: list[tuple[Task, dict[Any, int], dict[str, Rows]]] = []
     for task in sorted(tasks, key=lambda task: -len(task.manifest)):
@@ -127,10 +132,40 @@ def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
             hosts.append((task, index, {task.name: np.arange(len(own))}))
     found = []
     for task, _, rows in hosts:
-        names = [name for name in ("path", "start", "end") if task.manifest.has(name)]
-        plain = Manifest(task.manifest.table.select(names), task.manifest.root, task.manifest.source)
-        found.append(ClipSet(task.name, plain.with_column(_CLIP, list(range(len(plain)))), rows))
-    return found
+        plain = _plain(task)
+        numbered = plain.with_column(_CLIP, list(range(len(plain))))
+        found.append(ClipSet(task.name, numbered, rows, fingerprint_of_sound(plain)))
+    return found + _excerpt_sets(excerpts)
+
+
+def _excerpt_sets(tasks: Sequence[Task]) -> list[ClipSet]:
+    """The excerpts of tasks that cut them; one whose recordings are all among another's is embedded with it."""
+    found: list[tuple[Task, dict[str, int], dict[str, Rows]]] = []
+    for task in sorted(tasks, key=lambda task: -len(task.manifest)):
+        paths = task.manifest.table.column("path").to_numpy(zero_copy_only=False)
+        starts = task.manifest.table.column("start").to_numpy()
+        firsts = {str(paths[row]): row for row in np.flatnonzero(np.r_[True, paths[1:] != paths[:-1]])[::-1]}
+        sizes = dict(zip(*np.unique(paths, return_counts=True), strict=True))
+        for host, at, rows in found:
+            host_starts = host.manifest.table.column("start").to_numpy()
+            same = host.manifest.root == task.manifest.root and all(
+                path in at and np.array_equal(host_starts[at[path] :][: sizes[path]], starts[first:][: sizes[path]])
+                for path, first in firsts.items()
+            )
+            if same:
+                rows[task.name] = np.concatenate(
+                    [at[path] + np.arange(sizes[path]) for path in sorted(firsts, key=lambda path: firsts[path])]
+                )
+                break
+        else:
+            found.append((task, firsts, {task.name: np.arange(len(task.manifest))}))
+    return [ClipSet(task.name, _plain(task), rows, task.sound, are_excerpts=True) for task, _, rows in found]
+
+
+def _plain(task: Task) -> Manifest:
+    """A task's clips without labels."""
+    names = [name for name in ("path", "start", "end") if task.manifest.has(name)]
+    return Manifest(task.manifest.table.select(names), task.manifest.root, task.manifest.source)
 
 
 def embed(
@@ -145,6 +180,15 @@ def embed(
     """Embed a clip set, or go on with it; nothing if it is finished."""
 
     def work(folder: Path) -> dict[str, Any]:
+        if clips.are_excerpts:
+            return embed_excerpts(
+                encoder.load(device),
+                clips.manifest,
+                vectors=folder / _VECTORS,
+                clips=folder / _CLIPS,
+                rejected=folder / REJECTED,
+                progress=progress,
+            )
         done = embed_manifest(
             encoder.load(device), clips.manifest, out=folder / _EMBEDDINGS, workers=workers, progress=progress
         )

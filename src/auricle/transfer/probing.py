@@ -16,6 +16,7 @@ import torch
 
 from auricle import results
 from auricle.comparisons import Comparison
+from auricle.errors import AuricleError
 from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.stages import Finished, Stage, Stages
@@ -106,6 +107,8 @@ def probe(
     encoder = embedded.encoder
 
     def work(folder: Path) -> dict[str, Any]:
+        if task.kind == "frames":
+            raise AuricleError(f"{task.name} is a task of frames, which this version cannot score yet")
         rows, vectors = embedded.of(task)
         manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
         with as_many_threads_as_it_takes(vectors.size):
@@ -117,7 +120,7 @@ def probe(
                 weights_fingerprint=encoder.fingerprint,
                 protocol=plan.protocol,
                 settings=plan.settings,
-                kind=task.kind,
+                kind=task.kind
                 positive=task.positive,
                 seeds=plan.seeds,
                 device=device,

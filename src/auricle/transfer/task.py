@@ -1,16 +1,25 @@
 """A labelled task: clips, what is to be predicted from them, and what a reader of its scores must know."""
 
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from auricle.datasets.entry import Kind
+from auricle.datasets.windows import WindowedTask
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.stages import fingerprint_of_sound
-from auricle.transfer.evaluation import Kind
 
-METRICS: Mapping[Kind, str] = {"multi-class": "accuracy", "binary": "average_precision"}
+METRICS: Mapping[Kind, str] = {
+    "multi-class": "accuracy",
+    "binary": "average_precision",
+    "multi-label": "mean_average_precision",
+    "regression": "r2",
+    "frames": "frame_average_precision",
+}
 """What stands for a task in a table, by its kind, where its authors report nothing else."""
 
 Clip = tuple[str, float, float | None]
@@ -35,6 +44,8 @@ class Task:
         How many clips the release has; None where there is none.
     is_own
         Whether it is a user's own, whose split nobody has checked yet.
+    excerpts
+        How the manifest's clips were cut from longer segments, where they are excerpts that overlap.
     notices
         What a reader of its scores should know.
     """
@@ -48,12 +59,22 @@ class Task:
     about: str = ""
     published_clips: int | None = None
     is_own: bool = False
+    excerpts: WindowedTask | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def short_name(self) -> str:
+        """The name without what it says of a local copy or of how excerpts are cut."""
+        return self.name.partition(" (")[0]
 
     @cached_property
     def sound(self) -> str:
         """Fingerprint of what is heard, whatever the labels."""
-        return fingerprint_of_sound(self.manifest)
+        if self.excerpts is None:
+            return fingerprint_of_sound(self.manifest)
+        # Millions of excerpts follow from their segments and how they are cut.
+        how = [fingerprint_of_sound(self.excerpts.manifest), repr(self.excerpts.windows), self.excerpts.seed]
+        return hashlib.sha256(json.dumps(how).encode()).hexdigest()
 
 
 def refuse_namesakes(tasks: Sequence[Task]) -> None:

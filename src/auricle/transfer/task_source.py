@@ -9,18 +9,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
+import pyarrow as pa
 
-from auricle.datasets.registry import DatasetEntry, dataset, list_datasets
+from auricle.datasets.entry import DatasetEntry, Kind
+from auricle.datasets.registry import dataset, list_datasets
+from auricle.datasets.windows import WindowedTask
 from auricle.errors import AuricleError
 from auricle.inputs import MANIFEST_SUFFIXES
 from auricle.manifest import Manifest
-from auricle.transfer.evaluation import Kind
 from auricle.transfer.folds import NEEDED, stratified_folds
 from auricle.transfer.hub_dataset import PREFIX, SPLIT_NAMES, hub_manifest
 from auricle.transfer.task import METRICS, Task
 
 STRATA = 10  # equal parts of a regression's targets
-_KINDS: Mapping[str, Kind] = {"label": "multi-class"}  # by the column that is predicted
+_KINDS: Mapping[str, Kind] = {"label": "multi-class", "labels": "multi-label", "target": "regression"}
+"""What is predicted, by the column that is there."""
 _NAMELESS = ("manifest", "labels", "metadata", "train")  # files that their folder's name tells more of
 
 
@@ -43,7 +46,14 @@ class Own:
     positive: str | None = None
 
 
-def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache: Path | None = None) -> Task:
+def find_task(
+    source: str,
+    root: Path | None = None,
+    *,
+    own: Own = Own(),
+    hop: float | None = None,
+    cache: Path | None = None,
+) -> Task:
     """A task by the name of its dataset, or a user's own.
 
     Parameters
@@ -56,6 +66,8 @@ def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache:
         Folder of all data; needed for a dataset.
     own
         What to know of a user's own labels.
+    hop
+        Seconds from one excerpt to the next of a dataset whose clips are excerpts that overlap; its own by default.
     cache
         Where the audio of a Hugging Face dataset is written; needed for one.
 
@@ -68,7 +80,7 @@ def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache:
     if name in list_datasets():
         if root is None:
             raise AuricleError(f"{name} is a dataset: give --root, the folder of all data, or set AURICLE_DATA")
-        return _published(dataset(name), root)
+        return published_task(dataset(name), root, hop=hop)
     if source.startswith(PREFIX):
         if cache is None:
             raise AuricleError(f"{source} needs a folder for its audio")
@@ -86,7 +98,12 @@ def find_task(source: str, root: Path | None = None, *, own: Own = Own(), cache:
 
 
 def find_tasks(
-    sources: Sequence[str], root: Path | None = None, *, own: Own = Own(), cache: Path | None = None
+    sources: Sequence[str],
+    root: Path | None = None,
+    *,
+    own: Own = Own(),
+    hop: float | None = None,
+    cache: Path | None = None,
 ) -> list[Task]:
     """Several tasks, as :func:`find_task` finds them.
 
@@ -99,7 +116,7 @@ def find_tasks(
         raise AuricleError(
             "--label, --group and --positive are for your own labels (--manifest FILE); datasets know theirs"
         )
-    return [find_task(source, root, own=own, cache=cache) for source in dict.fromkeys(sources)]
+    return [find_task(source, root, own=own, hop=hop, cache=cache) for source in dict.fromkeys(sources)]
 
 
 def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
@@ -135,18 +152,40 @@ def _dataset_name(source: str) -> str:
     return source.lower().replace("_", "-")
 
 
-def _published(entry: DatasetEntry, root: Path) -> Task:
+def published_task(entry: DatasetEntry, root: Path, *, hop: float | None = None) -> Task:
+    """The task that a dataset is; where its clips are excerpts of longer segments these are cut, `hop` seconds apart.
+
+    Raises
+    ------
+    AuricleError
+        When its data are not there.
+    """
     about = [entry.citation, f"licence {entry.licence}", *([entry.exceptions] if entry.exceptions else [])]
+    manifest, name, cut = entry.load(root), entry.name, None
+    if entry.windows is not None:
+        windows = entry.windows if hop is None else replace(entry.windows, hop=hop)
+        cut = WindowedTask(manifest, windows)
+        manifest = _excerpts(cut)
+        if windows != entry.windows:
+            name += f" (excerpts every {windows.hop:g} s)"
     return Task(
-        name=entry.name,
+        name=name,
         title=entry.title,
-        manifest=entry.load(root),
+        manifest=manifest,
         kind=entry.kind,
         positive=entry.positive,
         metric=entry.metric,
         about="; ".join(about),
-        published_clips=entry.clips,
+        published_clips=None if cut is not None else entry.clips,
+        excerpts=cut,
     )
+
+
+def _excerpts(cut: WindowedTask) -> Manifest:
+    """All excerpts that the caps leave, with no more columns than scoring them needs."""
+    columns = ["path", "start", "end", "label", "split", "cluster"]
+    parts = [cut.clips(film).table.select(columns) for film in cut if len(film.starts)]
+    return Manifest(pa.concat_tables(parts), cut.manifest.root, cut.manifest.source)
 
 
 def _find(source: str, root: Path | None) -> Path:

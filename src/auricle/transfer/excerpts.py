@@ -1,0 +1,177 @@
+"""Overlapping excerpts embedded recording by recording: each stretch of sound is decoded once for all that share it.
+
+Excerpts are cut in memory, a stretch at a time; their embeddings go straight to their place in one array on disk. A
+job that was killed goes on after the last stretch that it finished.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.lib.format import open_memmap
+from numpy.typing import NDArray
+
+from auricle import audio
+from auricle.audio import AudioError
+from auricle.embedding import EmbedProgress
+from auricle.embedding.batches import Embedder, Rows, device_of
+from auricle.embedding.bulk import BATCH_SECONDS, BATCH_SECONDS_ON_GPU
+from auricle.embedding.file import Rejected, write_rejected
+from auricle.embedding.pools import Clip
+from auricle.errors import AuricleError
+from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.manifest import Manifest
+from auricle.models.encoder import Encoder
+
+STRETCH_SECONDS = 600.0  # of a recording that are in memory at a time
+
+_PARTIAL = "partial.npy"
+_STATE = "partial.json"
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Consecutive rows of one recording, ``first`` to before ``last``, and the seconds that they span."""
+
+    path: Path
+    first: int
+    last: int
+    start: float
+    end: float
+
+
+def embed_excerpts(
+    model: Encoder,
+    manifest: Manifest,
+    *,
+    vectors: Path,
+    clips: Path,
+    rejected: Path,
+    progress: Callable[[EmbedProgress], None],
+) -> dict[str, Any]:
+    """Embed every row of a manifest of excerpts, each with ``start`` and ``end``.
+
+    Parameters
+    ----------
+    model
+        The encoder, on the device where it shall work.
+    manifest
+        The excerpts; those of a recording follow each other.
+    vectors
+        Is written: ``.npy``, ``(rows, dim)`` float32.
+    clips
+        Is written: ``.npy``, the row of the manifest at each place of `vectors`, -1 where it could not be embedded.
+    rejected
+        Is written if anything could not be embedded: why.
+    progress
+        Is told after every batch.
+
+    Returns
+    -------
+    dict
+        ``rows``, ``rejected``, ``audio_seconds``.
+    """
+    folder = vectors.parent
+    stretches = list(_stretches(manifest))
+    shape = len(manifest), model.embedding_dim
+    state = _state(folder, shape)
+    mode = "r+" if state["stretches"] else "w+"
+    with disk_full_is_an_error(vectors):
+        array = open_memmap(folder / _PARTIAL, mode=mode, dtype=np.float32, shape=shape if mode == "w+" else None)
+        on_gpu = device_of(model).type == "cuda"
+        samples = round((BATCH_SECONDS_ON_GPU if on_gpu else BATCH_SECONDS) * model.sample_rate)
+        embedder = Embedder(model.eval(), batch_samples=samples, precision="float32", frames=False)
+        for number, stretch in enumerate(stretches):
+            if number < state["stretches"]:
+                continue
+            state["rejected"] += _embed_stretch(embedder, manifest, stretch, array, state, progress, samples)
+            state["seconds"] += stretch.end - stretch.start
+            state["stretches"] = number + 1
+            array.flush()
+            with atomic_write(folder / _STATE) as temporary:
+                temporary.write_text(json.dumps(state))
+        del array
+        missing = {row for first, last, _, _ in state["rejected"] for row in range(first, last)}
+        if len(missing) == len(manifest):
+            raise AuricleError(f"no clip of {manifest.source} can be embedded: {state['rejected'][0][3]}")
+        with atomic_write(clips) as temporary:
+            np.save(temporary, np.array([-1 if row in missing else row for row in range(len(manifest))]))
+        if missing:
+            write_rejected([Rejected(path, reason) for _, _, path, reason in state["rejected"]], rejected)
+        (folder / _PARTIAL).replace(vectors)
+        (folder / _STATE).unlink()
+    return {
+        "rows": len(manifest) - len(missing),
+        "rejected": len(missing),
+        "audio_seconds": round(state["seconds"], 2),
+    }
+
+
+def _state(folder: Path, shape: tuple[int, int]) -> dict[str, Any]:
+    """How far an interrupted job came: stretches, seconds, and what was rejected (first and last row, path, reason)."""
+    try:
+        state: dict[str, Any] = json.loads((folder / _STATE).read_text())
+        if np.load(folder / _PARTIAL, mmap_mode="r").shape == shape:
+            return state
+    except (FileNotFoundError, ValueError):
+        pass
+    return {"stretches": 0, "seconds": 0.0, "rejected": []}
+
+
+def _stretches(manifest: Manifest) -> Iterator[_Stretch]:
+    starts, ends = (manifest.table.column(name).to_numpy() for name in ("start", "end"))
+    codes = manifest.table.column("path").combine_chunks().dictionary_encode()
+    path_of = codes.indices.to_numpy()
+    first = 0
+    while first < len(path_of):
+        low, high, last = float(starts[first]), float(ends[first]), first + 1
+        while last < len(path_of) and path_of[last] == path_of[first]:
+            wider = min(low, float(starts[last])), max(high, float(ends[last]))
+            if wider[1] - wider[0] > STRETCH_SECONDS:
+                break
+            (low, high), last = wider, last + 1
+        yield _Stretch(manifest.root / codes.dictionary[int(path_of[first])].as_py(), first, last, low, high)
+        first = last
+
+
+def _embed_stretch(
+    embedder: Embedder,
+    manifest: Manifest,
+    stretch: _Stretch,
+    array: NDArray[np.float32],
+    state: dict[str, Any],
+    progress: Callable[[EmbedProgress], None],
+    samples: int,
+) -> list[tuple[int, int, str, str]]:
+    """Put the embeddings of a stretch into their rows; what of it could not be embedded."""
+    rate = embedder.model.sample_rate
+    try:
+        sound = audio.read(stretch.path, sample_rate=rate, offset=stretch.start, duration=stretch.end - stretch.start)
+    except AudioError as error:
+        return [(stretch.first, stretch.last, str(stretch.path), error.reason)]
+    table = manifest.table.slice(stretch.first, stretch.last - stretch.first)
+    starts, ends = (table.column(name).to_numpy() for name in ("start", "end"))
+    base = round(stretch.start * rate)
+    rejected: list[tuple[int, int, str, str]] = []
+    together = max(1, samples // max(1, round(float(ends[0] - starts[0]) * rate)))
+    for begin in range(0, len(starts), together):
+        cut = [
+            Clip(row, start, end, sound[round(start * rate) - base : round(end * rate) - base])
+            for row, start, end in zip(
+                range(stretch.first + begin, stretch.last), starts[begin : begin + together], ends[begin:], strict=False
+            )
+        ]
+        heard = [clip for clip in cut if len(clip.waveform)]
+        found = dict(zip([clip.row for clip in heard], embedder.clips(heard, lambda _: None), strict=True))
+        for clip in cut:
+            rows = found.get(clip.row, AuricleError(f"ends before {clip.end:g} s"))
+            if isinstance(rows, Rows):
+                array[clip.row] = rows.embeddings[0]
+            else:
+                rejected.append((clip.row, clip.row + 1, str(stretch.path), str(rows)))
+        done = stretch.first + begin + len(cut)
+        progress(EmbedProgress(done, len(manifest), state["seconds"], len(state["rejected"]) + len(rejected)))
+    return rejected

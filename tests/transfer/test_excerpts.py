@@ -1,0 +1,143 @@
+"""Excerpts that overlap are embedded as if each were a file of its own, but every film is decoded once."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from auricle import audio
+from auricle.datasets.windows import WindowedTask, Windows
+from auricle.embedding import EmbedProgress
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.models import registry
+from auricle.stages import Stages
+from auricle.transfer import excerpts
+from auricle.transfer.clip_sets import Embedded, clip_sets, embed
+from auricle.transfer.contestants import Contestant
+from auricle.transfer.task import Task
+
+SECONDS = 6.0
+FILMS = {"a": "train", "b": "train", "c": "valid", "d": "test"}
+
+
+@pytest.fixture
+def films(tmp_path: Path, sound_file) -> Path:
+    """Four films of noise whose level rises, so that no two excerpts are alike."""
+    generator = np.random.default_rng(0)
+    for name in FILMS:
+        noise = generator.standard_normal(round(16000 * SECONDS)) * np.linspace(0.01, 0.2, round(16000 * SECONDS))
+        sound_file(f"{name}.wav", noise.astype(np.float32))
+    return tmp_path
+
+
+def task_of(films: Path, names: str = "abcd", *, hop: float = 0.25) -> Task:
+    rows = [
+        {"path": f"{name}.wav", "start": start, "end": end, "label": label, "split": FILMS[name], "cluster": name}
+        for name in names
+        for start, end, label in ((0.0, 2.5, "speech"), (2.5, 5.9, "no_speech"))
+    ]
+    cut = WindowedTask(Manifest.from_rows(rows, root=films), Windows(hop=hop))
+    table = [cut.clips(film).table for film in cut]
+    return Task(name=names, title=names, manifest=Manifest(pa.concat_tables(table), films), excerpts=cut)
+
+
+def embedded(films: Path, task: Task, *, told: list[EmbedProgress] | None = None) -> Embedded[Contestant]:
+    (clips,) = clip_sets([task])
+    assert clips.are_excerpts
+    report = (told if told is not None else []).append
+    model = Contestant.find("logmel-stats")
+    return embed(Stages(films / "stages"), model, clips, device=torch.device("cpu"), progress=report)
+
+
+def test_each_excerpt_is_embedded_as_the_same_sound_in_a_file(films: Path) -> None:
+    task = task_of(films)
+    rows, vectors = embedded(films, task).of(task)
+    # Starts every 0.25 s of one-second excerpts: 7 in 2.5 s, 10 in 3.4 s, in each of four films.
+    assert len(rows) == len(task.manifest) == 4 * (7 + 10)
+    model = registry.load("logmel-stats")
+    for row in (0, 6, 7, 40, 67):
+        path, start = task.manifest.column("path")[row], task.manifest.column("start")[row]
+        waveform = audio.read(films / path, sample_rate=16000, offset=start, duration=1.0)
+        np.testing.assert_allclose(vectors[row], model.embed(waveform, sample_rate=16000), rtol=1e-4, atol=1e-4)
+
+
+def test_a_film_is_decoded_once(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    reading = audio.read
+
+    def counted(path: Path, **arguments: Any) -> audio.Waveform:
+        read.append(path.name)
+        return reading(path, **arguments)
+
+    monkeypatch.setattr(audio, "read", counted)
+    embedded(films, task_of(films))
+    assert read == ["a.wav", "b.wav", "c.wav", "d.wav"]
+
+
+def test_a_long_film_is_read_in_stretches(films: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    task = task_of(films)
+    _, whole = embedded(films, task).of(task)
+    monkeypatch.setattr(excerpts, "STRETCH_SECONDS", 2.0)
+    (films / "again").mkdir()
+    (clips,) = clip_sets([task])
+    again = embed(
+        Stages(films / "again"),
+        Contestant.find("logmel-stats"),
+        clips,
+        device=torch.device("cpu"),
+        progress=lambda _: None,
+    )
+    np.testing.assert_allclose(again.of(task)[1], whole, rtol=1e-5, atol=1e-5)
+
+
+def test_it_goes_on_after_the_last_finished_film(films: Path) -> None:
+    task = task_of(films)
+    (clips,) = clip_sets([task])
+    model = Contestant.find("logmel-stats")
+
+    def stop(now: EmbedProgress) -> None:
+        if now.done > 40:  # in the third film of 17 excerpts each
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        embed(Stages(films / "stages"), model, clips, device=torch.device("cpu"), progress=stop)
+    told: list[EmbedProgress] = []
+    rows, vectors = embedded(films, task, told=told).of(task)
+    assert told[0].done > 34
+    undisturbed = Stages(films / "other")
+    expected = embed(undisturbed, model, clips, device=torch.device("cpu"), progress=lambda _: None)
+    assert np.array_equal(vectors, expected.of(task)[1])
+    assert len(rows) == 68
+
+
+def test_a_film_that_cannot_be_read_costs_its_own_excerpts(films: Path) -> None:
+    (films / "b.wav").write_bytes(b"this is no audio")
+    task = task_of(films)
+    found = embedded(films, task)
+    rows, vectors = found.of(task)
+    assert rows.tolist() == [*range(17), *range(34, 68)]
+    assert np.isfinite(vectors).all()
+    assert (vectors != 0).any(axis=1).all()
+    assert found.rejected is not None
+    assert "b.wav" in found.rejected.read_text()
+
+
+def test_nothing_that_can_be_read_is_one_sentence(films: Path) -> None:
+    for name in FILMS:
+        (films / f"{name}.wav").write_bytes(b"this is no audio")
+    with pytest.raises(AuricleError, match=r"no clip of .* can be embedded"):
+        embedded(films, task_of(films))
+
+
+def test_a_task_over_some_of_the_films_is_embedded_with_the_other(films: Path) -> None:
+    everything, some, coarse = task_of(films), task_of(films, "acd"), task_of(films, "cd", hop=0.5)
+    (one,) = clip_sets([some, everything])
+    assert one.name == "abcd"
+    assert one.rows["acd"].tolist() == [*range(17), *range(34, 68)]
+    # Other starts are other excerpts.
+    assert [clips.name for clips in clip_sets([everything, coarse])] == ["abcd", "cd"]
