@@ -120,7 +120,7 @@ def probe(
                 weights_fingerprint=encoder.fingerprint,
                 protocol=plan.protocol,
                 settings=plan.settings,
-                kind=task.kind
+                kind=task.kind,
                 positive=task.positive,
                 seeds=plan.seeds,
                 device=device,
