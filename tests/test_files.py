@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from auricle.errors import AuricleError
-from auricle.files import LOCK_NAME, FolderLock, atomic_write, sha256_of_file
+from auricle.files import LOCK_NAME, FolderLock, atomic_write, in_units, refuse_small_disk, sha256_of_file
 
 
 def test_sha256_of_abc_is_the_published_one(tmp_path):
@@ -116,3 +116,36 @@ def test_a_file_where_the_folder_should_be_is_said(tmp_path):
     (tmp_path / "run").write_text("")
     with pytest.raises(AuricleError, match="is a file, not a folder"):
         FolderLock(tmp_path / "run").__enter__()
+
+
+def test_bytes_are_written_as_people_write_them():
+    assert [in_units(count) for count in (12, 1500, 3_000_000, 25_400_000_000, 254_000_000_000)] == [
+        "12 bytes",
+        "1.5 kB",
+        "3.0 MB",
+        "25.4 GB",
+        "254 GB",
+    ]
+
+
+def test_what_the_disk_cannot_hold_is_refused_before_its_folder_is_there(tmp_path):
+    refuse_small_disk(tmp_path / "not" / "yet", 1000, "it")
+    with pytest.raises(AuricleError, match=r"it needs 1,000,000,000 GB, but .*yet has .* GB free"):
+        refuse_small_disk(tmp_path / "not" / "yet", 10**18, "it")
+
+
+def test_a_folder_that_its_last_owner_removes_meanwhile_is_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "parts"
+    removed = []
+
+    def remove_once(lock: FolderLock) -> None:
+        if not removed:
+            folder.rmdir()
+            removed.append(folder)
+
+    monkeypatch.setattr(FolderLock, "_refuse_a_living_owner", remove_once)
+    with FolderLock(folder):
+        assert removed
+        assert (folder / LOCK_NAME).is_file()

@@ -26,8 +26,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from auricle.errors import AuricleError
-from auricle.fetching import in_units, refuse_small_disk
-from auricle.files import disk_full_is_an_error
+from auricle.files import disk_full_is_an_error, in_units, refuse_small_disk
 
 BOMB_RATIO = 100  # bytes that a byte of an archive may become; sound becomes two or three
 BOMB_FLOOR = 1 << 30  # bytes that any archive may become

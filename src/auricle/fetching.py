@@ -10,7 +10,6 @@ import hashlib
 import http.client
 import json
 import os
-import shutil
 import socket
 import ssl
 import time
@@ -23,7 +22,7 @@ from pathlib import Path
 
 from auricle import __version__
 from auricle.errors import AuricleError, Interrupted
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, disk_full_is_an_error, in_units, refuse_small_disk
 
 BLOCK_BYTES = 1 << 18  # taken from the network at a time, at most
 REPORT_BYTES = 1 << 20  # between two reports
@@ -134,31 +133,6 @@ def size_of(url: str, *, patience: Patience = PATIENCE) -> int | None:
             return _whole_number(response.headers.get("Content-Length"))
     except (OSError, http.client.HTTPException):
         return None
-
-
-def in_units(count: int) -> str:
-    """Bytes as people write them: ``"1.5 GB"``."""
-    for unit, exponent in (("GB", 9), ("MB", 6), ("kB", 3)):
-        if count >= 10**exponent:
-            return f"{count / 10**exponent:,.{1 if count < 10 ** (exponent + 2) else 0}f} {unit}"
-    return f"{count} bytes"
-
-
-def refuse_small_disk(folder: Path, needed: int, what: str) -> None:
-    """Refuse to start what the disk cannot hold.
-
-    Raises
-    ------
-    AuricleError
-        When fewer than `needed` bytes are free where `folder` is or will be.
-    """
-    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-    free = shutil.disk_usage(existing).free
-    if needed > free:
-        raise AuricleError(
-            f"{what} needs {in_units(needed)}, but {folder} has {in_units(free)} free; free some space and run the "
-            "same command again"
-        )
 
 
 @dataclass(frozen=True)

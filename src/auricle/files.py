@@ -9,6 +9,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import socket
 import sys
 import uuid
@@ -21,6 +22,7 @@ from typing import Self
 from auricle.errors import AuricleError
 
 LOCK_NAME = ".auricle-lock"
+_ATTEMPTS = 5  # to take a folder that others finish with and remove
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
@@ -39,6 +41,31 @@ def disk_full_is_an_error(path: Path | str) -> Iterator[None]:
         if error.errno not in _DISK_FULL:
             raise
         raise AuricleError(f"disk full while writing {path}; free some space and run the same command again") from error
+
+
+def refuse_small_disk(folder: Path, needed: int, what: str) -> None:
+    """Refuse to start what the disk cannot hold.
+
+    Raises
+    ------
+    AuricleError
+        When fewer than `needed` bytes are free where `folder` is or will be.
+    """
+    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
+    free = shutil.disk_usage(existing).free
+    if needed > free:
+        raise AuricleError(
+            f"{what} needs {in_units(needed)}, but {folder} has {in_units(free)} free; free some space and run the "
+            "same command again"
+        )
+
+
+def in_units(count: int) -> str:
+    """Bytes as people write them: ``"1.5 GB"``."""
+    for unit, exponent in (("GB", 9), ("MB", 6), ("kB", 3)):
+        if count >= 10**exponent:
+            return f"{count / 10**exponent:,.{1 if count < 10 ** (exponent + 2) else 0}f} {unit}"
+    return f"{count} bytes"
 
 
 @contextlib.contextmanager
@@ -119,21 +146,30 @@ class FolderLock:
 
     def __enter__(self) -> Self:
         with disk_full_is_an_error(self.folder):
-            try:
-                self.folder.mkdir(parents=True, exist_ok=True)
-            except (FileExistsError, NotADirectoryError) as error:
-                raise AuricleError(f"{self.folder} is a file, not a folder; choose another output folder") from error
-            with _one_at_a_time(self.folder):
-                self._refuse_a_living_owner()
-                owner: dict[str, str | int] = {
-                    "host": socket.gethostname(),
-                    "process": os.getpid(),
-                    "process_started": _start_of_process(os.getpid()),
-                    "since": datetime.now().isoformat(timespec="seconds"),
-                }
-                self.path.write_text(json.dumps(owner))
-                self._owner = owner
+            for attempts_left in reversed(range(_ATTEMPTS)):
+                try:
+                    self._take()
+                    break
+                except FileNotFoundError:  # its last owner has just finished and removed the folder
+                    if not attempts_left:
+                        raise
         return self
+
+    def _take(self) -> None:
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError) as error:
+            raise AuricleError(f"{self.folder} is a file, not a folder; choose another output folder") from error
+        with _one_at_a_time(self.folder):
+            self._refuse_a_living_owner()
+            owner: dict[str, str | int] = {
+                "host": socket.gethostname(),
+                "process": os.getpid(),
+                "process_started": _start_of_process(os.getpid()),
+                "since": datetime.now().isoformat(timespec="seconds"),
+            }
+            self.path.write_text(json.dumps(owner))
+            self._owner = owner
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
