@@ -279,7 +279,8 @@ class EvaluationBar(WorkBar):
 def _data_line(data: study_events.Data) -> str:
     name = "sound world" if data.synthetic else "data"
     minutes = "" if data.seconds is None else f", {data.seconds / 60:,.0f} min of audio"
-    return f"{name}: {data.clips:,} clips, {data.tasks} tasks{minutes}"
+    tasks = "1 task" if data.tasks == 1 else f"{data.tasks} tasks"
+    return f"{name}: {data.clips:,} clips, {tasks}{minutes}"
 
 
 def study_summary(end: study_events.End) -> str:

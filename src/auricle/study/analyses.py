@@ -28,7 +28,7 @@ from auricle.transfer.clip_sets import Embedded, Rows
 from auricle.transfer.splits import partitions
 from auricle.transfer.task import Task, clips_of
 
-DESCRIPTION_VERSION = 1
+DESCRIPTION_VERSION = 2
 RSA_VERSION = 1
 TSNE_VERSION = 1
 
