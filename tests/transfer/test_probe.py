@@ -99,7 +99,9 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
         class_weighted=class_weighted,
     )
     probes = two_folds_of_unequal_size()
-    trained = train_probes(x, targets, probes, classes=classes, settings=settings)
+    trained = train_probes(
+        x, targets, probes, kind="multi-class" if classes > 1 else "binary", outputs=classes, settings=settings
+    )
     reduced = 0
     for index, probe in enumerate(probes):
         expected, best_epoch, losses = textbook_probe(x, targets, probe, classes, settings)
@@ -119,8 +121,8 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
 def test_a_probe_does_not_depend_on_its_neighbours(data: tuple[torch.Tensor, torch.Tensor]) -> None:
     probes = two_folds_of_unequal_size((0, 1, 2))
     settings = ProbeSettings(epochs=5, batch_size=32)
-    together = train_probes(*data, probes, classes=CLASSES, settings=settings)
-    alone = train_probes(*data, [probes[4]], classes=CLASSES, settings=settings)
+    together = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
+    alone = train_probes(*data, [probes[4]], kind="multi-class", outputs=CLASSES, settings=settings)
     assert torch.allclose(together.weight[4], alone.weight[0], atol=1e-6)
     assert torch.allclose(together.bias[4], alone.bias[0], atol=1e-6)
     assert not torch.allclose(together.weight[4], together.weight[1], atol=1e-3)
@@ -129,7 +131,8 @@ def test_a_probe_does_not_depend_on_its_neighbours(data: tuple[torch.Tensor, tor
 def test_equal_seeds_give_equal_probes(data: tuple[torch.Tensor, torch.Tensor]) -> None:
     settings = ProbeSettings(epochs=3)
     first, again = (
-        train_probes(*data, two_folds_of_unequal_size(), classes=CLASSES, settings=settings) for _ in range(2)
+        train_probes(*data, two_folds_of_unequal_size(), kind="multi-class", outputs=CLASSES, settings=settings)
+        for _ in range(2)
     )
     assert torch.equal(first.weight, again.weight)
 
@@ -138,9 +141,9 @@ def test_standardised_probes_do_not_care_about_offset_and_scale(data: tuple[torc
     x, targets = data
     settings = ProbeSettings(epochs=5, learning_rate=0.01, standardise=True)
     probes = two_folds_of_unequal_size((0,))
-    plain = train_probes(x, targets, probes, classes=CLASSES, settings=settings)
+    plain = train_probes(x, targets, probes, kind="multi-class", outputs=CLASSES, settings=settings)
     other_x = 1000.0 * x - 300.0
-    other = train_probes(other_x, targets, probes, classes=CLASSES, settings=settings)
+    other = train_probes(other_x, targets, probes, kind="multi-class", outputs=CLASSES, settings=settings)
     rows = np.arange(N)
     assert torch.allclose(plain.logits(0, x, rows), other.logits(0, other_x, rows), atol=1e-2)
 
@@ -149,7 +152,9 @@ def test_a_constant_dimension_survives_standardisation(data: tuple[torch.Tensor,
     x, targets = data
     x = torch.cat([x, torch.full((N, 1), 7.3)], dim=1)
     settings = ProbeSettings(epochs=2, standardise=True)
-    trained = train_probes(x, targets, two_folds_of_unequal_size((0,)), classes=CLASSES, settings=settings)
+    trained = train_probes(
+        x, targets, two_folds_of_unequal_size((0,)), kind="multi-class", outputs=CLASSES, settings=settings
+    )
     assert torch.isfinite(trained.weight).all()
 
 
@@ -157,5 +162,10 @@ def test_a_loss_that_is_not_finite_stops_training(data: tuple[torch.Tensor, torc
     x, targets = data
     with pytest.raises(AuricleError, match="not finite after epoch 1"):
         train_probes(
-            x * 1e38, targets, two_folds_of_unequal_size((0,)), classes=CLASSES, settings=ProbeSettings(epochs=2)
+            x * 1e38,
+            targets,
+            two_folds_of_unequal_size((0,)),
+            kind="multi-class",
+            outputs=CLASSES,
+            settings=ProbeSettings(epochs=2),
         )

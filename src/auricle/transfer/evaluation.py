@@ -137,7 +137,9 @@ def evaluate(
         raise AuricleError("an evaluation needs at least one seed")
 
     probes = [ProbeData(part.train, part.valid, seed, part.fold) for seed in seeds for part in parts]
-    trained = train_probes(x, torch.from_numpy(targets).to(device), probes, classes=outputs, settings=settings)
+    trained = train_probes(
+        x, torch.from_numpy(targets).to(device), probes, kind=kind, outputs=outputs, settings=settings
+    )
     test = np.concatenate([part.test for part in parts])
     scores = np.stack([_test_scores(trained, x, parts, index) for index in range(len(seeds))])
 

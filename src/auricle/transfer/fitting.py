@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from auricle.manifest import Manifest
 from auricle.transfer.calibration import Calibration, best_threshold, platt, temperature
 from auricle.transfer.fitted import FittedProbe, calibrated_scores
-from auricle.transfer.probe import ProbeData, ProbeSettings, train_probes
+from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.splits import partitions
 from auricle.transfer.targets import Kind, Targets, refuse_unlearnable, targets_of
@@ -61,14 +61,21 @@ def fit_probe(
     targets = targets_of(manifest, kind=kind, positive=positive)
     part = partitions(manifest)[0]
     refuse_unlearnable(targets, [part], manifest.source)
+    probes = [
+        probe
+        for seed in seeds
+        for probe in every_configuration(ProbeData(part.train, part.valid, seed, part.fold), settings)
+    ]
     trained = train_probes(
         x,
         torch.from_numpy(targets.values).to(device),
-        [ProbeData(part.train, part.valid, seed, part.fold) for seed in seeds],
-        classes=targets.outputs,
+        probes,
+        kind=kind,
+        outputs=targets.outputs,
         settings=settings,
     )
-    best = int(trained.valid_loss.min(dim=0).values.argmin())
+    best = int(trained.valid_score.argmax())
+    rate, decay = settings.configurations[best % len(settings.configurations)]
     logits = trained.logits(best, x, part.valid).cpu().numpy()
     calibration, thresholds = calibrate(logits, targets, part.valid)
     return FittedProbe(
@@ -76,10 +83,10 @@ def fit_probe(
         bias=trained.bias[best].cpu().numpy(),
         classes=targets.classes,
         kind=kind,
-        seed=list(seeds)[best],
+        seed=probes[best].seed,
         fold=part.fold,
-        learning_rate=settings.learning_rate,
-        weight_decay=0.0,
+        learning_rate=rate,
+        weight_decay=decay,
         calibration=calibration,
         thresholds=thresholds,
     )

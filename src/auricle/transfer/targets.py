@@ -2,19 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from auricle.datasets.entry import Kind as Kind
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.transfer.splits import MIN_CLASSES, Labels, Partition, labels_of, refuse_untrained
 
-Kind = Literal["multi-class", "binary", "multi-label", "regression"]
-"""What is predicted from a clip."""
-
 KINDS: tuple[Kind, ...] = ("multi-class", "binary", "multi-label", "regression")
+"""What is predicted from a clip as a whole; frames have a home of their own (`auricle.transfer.frames`)."""
 
 
 @dataclass(frozen=True, eq=False)
