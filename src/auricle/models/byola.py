@@ -6,7 +6,7 @@ exploring pre-trained general-purpose audio representations" (TASLP 2023, arXiv 
 Written from the papers. Submodules bear the names and numbers of the published weight files.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -16,10 +16,10 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from auricle.errors import AuricleError
-from auricle.mel import LogMel
 from auricle.models.convolution import pooled_block
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.encoder import EncoderConfig
 from auricle.models.pooling import FrameStatistics
+from auricle.models.spectrogram import SpectrogramConfig, SpectrogramEncoder
 from auricle.randomness import keyed_dropout
 
 # Log-mel statistics of Speech Commands v2 with the default recipe, as published with BYOL-A 2022's configuration: what
@@ -30,7 +30,7 @@ MODULES_PER_BLOCK = 4  # convolution, batch-norm, ReLU, pooling
 
 
 @dataclass(frozen=True, kw_only=True)
-class BYOLAConfig(EncoderConfig):
+class BYOLAConfig(SpectrogramConfig):
     """What both generations have in common.
 
     Attributes
@@ -173,7 +173,7 @@ class Trunk(nn.Module):
             yield x, lengths
 
 
-class BYOLA(Encoder):
+class BYOLA(SpectrogramEncoder):
     """What both generations have in common: front end, normalisation, trunk, pooling by maximum plus mean over time."""
 
     min_seconds: ClassVar[float] = 0.95  # the unit of pre-training
@@ -184,7 +184,6 @@ class BYOLA(Encoder):
 
     def __init__(self, config: BYOLAConfig, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD) -> None:
         super().__init__(config)
-        self.log_mel = LogMel(config.mel)
         self.register_buffer("mean", torch.tensor(0.0))
         self.register_buffer("std", torch.tensor(1.0))
         self.set_statistics(mean=mean, std=std)
@@ -227,27 +226,27 @@ class BYOLA(Encoder):
         log_mel, frame_lengths = self.log_mel(waveform, lengths)
         return (log_mel - self.mean) / self.std, frame_lengths
 
-    def layers(self, waveform: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
-        """Every layer's features over time.
+    @property
+    def layer_dims(self) -> Mapping[str, int]:
+        """``conv1`` … (after each block, bands × channels), ``fc1`` and ``fc2``."""
+        config = self.config
+        blocks = {f"conv{n}": (config.mel.n_mels >> n) * config.channels for n in range(1, config.blocks + 1)}
+        return {**blocks, "fc1": config.mlp_hidden, "fc2": config.mlp_hidden}
 
-        Returns
-        -------
-        dict
-            ``conv1`` … (after each block), ``fc1``, ``fc2``: ``(batch, time, dim)`` each, at the layer's own frame
-            rate, and ``embedding`` ``(batch, embedding_dim)``.
-        """
-        waveform, lengths = self._checked(waveform, lengths)
+    def _encode_layers(
+        self, waveform: Tensor, lengths: Tensor | None, names: Sequence[str]
+    ) -> tuple[Tensor, Tensor | None]:
         log_mel, frame_lengths = self.normalised_log_mel(waveform, lengths)
-        found = {}
-        frames, true = log_mel, frame_lengths
-        for index, (convolved, inside) in enumerate(self.trunk.convolve(log_mel, frame_lengths), start=1):
-            assert inside is not None
+        found, frames = {}, log_mel
+        true = None if lengths is None else frame_lengths
+        for block, (convolved, inside) in enumerate(self.trunk.convolve(log_mel, true), start=1):
             frames, true = frames_of(convolved), inside
-            found[f"conv{index}"] = frames
-        found["fc1"] = mask_frames(torch.relu(self.trunk.fc[0](frames)), true, dim=1)
-        found["fc2"] = mask_frames(torch.relu(self.trunk.fc[3](found["fc1"])), true, dim=1)
-        last = torch.cat([frames, found["fc2"]], dim=2) if self.concatenate else found["fc2"]
-        return {**found, "embedding": self.pool(last, true)}
+            found[f"conv{block}"] = joined_frames(frames, 2 ** (self.config.blocks - block))
+        if "fc1" in names or "fc2" in names:
+            found["fc1"] = torch.relu(self.trunk.fc[0](frames))
+        if "fc2" in names:
+            found["fc2"] = torch.relu(self.trunk.fc[3](found["fc1"]))
+        return mask_frames(torch.cat([found[name] for name in names], dim=2), true, dim=1), true
 
     def _encode(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         log_mel, frame_lengths = self.normalised_log_mel(waveform, lengths)
@@ -289,6 +288,13 @@ class BYOLA2020(BYOLA):
 def frames_of(convolved: Tensor) -> Tensor:
     """``(batch, channels, bands, time)`` → ``(batch, time, bands * channels)``, channels varying fastest."""
     return convolved.permute(0, 3, 2, 1).flatten(2)
+
+
+def joined_frames(frames: Tensor, count: int) -> Tensor:
+    """The mean of every `count` frames: ``(batch, time, dim)`` → ``(batch, time // count, dim)``."""
+    batch, time, dim = frames.shape
+    whole = time // count
+    return frames[:, : whole * count].reshape(batch, whole, count, dim).mean(dim=2) if count > 1 else frames
 
 
 def mask_frames(x: Tensor, lengths: Tensor | None, *, dim: int) -> Tensor:

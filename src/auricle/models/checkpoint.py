@@ -64,6 +64,7 @@ def describe(encoder: Encoder) -> dict[str, Any]:
         "embedding_dim": encoder.embedding_dim,
         "frame_rate": encoder.frame_rate,
         "parameters": encoder.parameters_count,
+        "classes": list(encoder.classes),
         "card": asdict(encoder.card),
         "auricle_version": __version__,
     }
@@ -144,6 +145,7 @@ def _built(description: Any, place: Path) -> Encoder:
         known = {field.name for field in fields(ModelCard)}
         card = {key: value for key, value in description.get("card", {}).items() if key in known}
         encoder.card = ModelCard(**card)
+        encoder.classes = tuple(map(str, description.get("classes", ())))
         description["normalisation"] = {
             name: float(value) for name, value in description.get("normalisation", {}).items()
         }
@@ -156,14 +158,12 @@ def _built(description: Any, place: Path) -> Encoder:
 def model_card(encoder: Encoder) -> str:
     """The README.md of a saved model: what it is, how to call it, where it comes from, what it may be used for."""
     card = encoder.card
-    mel = encoder.config.mel
     facts = {
         "Architecture": encoder.architecture,
         "Parameters": f"{encoder.parameters_count:,}",
         "Input": f"waveform, mono, {encoder.sample_rate} Hz",
         "Embedding": f"{encoder.embedding_dim} dimensions; a frame every {1000 / encoder.frame_rate:g} ms",
-        "Front end": f"{mel.n_mels} mel bands ({mel.mel_scale} scale, {mel.norm or 'no'} norm) "
-        f"from {mel.f_min:g} to {mel.f_max:g} Hz",
+        "Front end": encoder.front_end,
         "Normalisation statistics": ", ".join(f"{name} {value:.6g}" for name, value in encoder.statistics.items())
         or "none",
         "Weights fingerprint": encoder.weights_fingerprint,

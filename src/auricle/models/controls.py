@@ -13,25 +13,24 @@ import torch
 from torch import Tensor
 
 from auricle.errors import AuricleError
-from auricle.mel import LogMel
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.encoder import EncoderConfig
 from auricle.models.pooling import FrameStatistics
+from auricle.models.spectrogram import SpectrogramConfig, SpectrogramEncoder
 
 
-class SpectrogramStatistics(Encoder):
+class SpectrogramStatistics(SpectrogramEncoder):
     """Mean, standard deviation and maximum over time of some frames of the log-mel spectrogram."""
 
     min_seconds: ClassVar[float] = 0.0  # zeros at the tail would only blur the statistics
-    _with_deviations: ClassVar[bool] = True
-
-    def __init__(self, config: EncoderConfig) -> None:
-        super().__init__(config)
-        self.log_mel = LogMel(config.mel)
 
     @property
     def embedding_dim(self) -> int:
         """Dimensions of a clip's embedding."""
         return 3 * self.frame_dim
+
+    @property
+    def _with_deviations(self) -> bool:
+        return True
 
     @property
     def stride(self) -> int:
@@ -54,10 +53,9 @@ class LogMelStats(SpectrogramStatistics):
     """``logmel-stats``: mean, standard deviation and maximum over time of every mel band (natural-log units)."""
 
     architecture: ClassVar[str] = "logmel-stats"
-    config_class: ClassVar[type[EncoderConfig]] = EncoderConfig
 
-    def __init__(self, config: EncoderConfig | None = None) -> None:
-        super().__init__(config or EncoderConfig())
+    def __init__(self, config: SpectrogramConfig | None = None) -> None:
+        super().__init__(config or SpectrogramConfig())
 
     @property
     def frame_dim(self) -> int:
@@ -70,7 +68,7 @@ class LogMelStats(SpectrogramStatistics):
 
 
 @dataclass(frozen=True, kw_only=True)
-class MFCCStatsConfig(EncoderConfig):
+class MFCCStatsConfig(SpectrogramConfig):
     """Configuration of :class:`MFCCStats`.
 
     Attributes

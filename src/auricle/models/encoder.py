@@ -2,15 +2,17 @@
 
 The contract (DESIGN.md, *Encoder*) is kept here once, for all families: a clip's embedding does not depend on its
 batch or on padding; a clip shorter than `min_seconds` is zero-padded at its tail to it; a long recording is encoded in
-overlapping chunks whose frames are those of the whole, in flat memory. A family says how a padded batch becomes frames
-and how frame statistics become an embedding.
+overlapping windows, in flat memory. A family says how a padded batch becomes frames, where these lie in time, and how
+frame statistics become an embedding.
 """
 
 import hashlib
 import json
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -19,29 +21,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn import functional
+from torch.nn.utils.rnn import pad_sequence
 
 from auricle import audio
 from auricle.errors import AuricleError
-from auricle.mel import MelRecipe
 from auricle.models.pooling import FrameStatistics
+from auricle.models.waveforms import checked_batch, mono
+from auricle.models.windows import Windowing
 
-CHUNK_SECONDS = 10.0  # of a long recording, encoded at a time
+KEPT_SECONDS = 10.0  # of a long recording, encoded at a time by whoever could take it whole
 
 FloatArray = NDArray[np.float32]
+Encode = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig:
-    """Everything but weights and normalisation statistics that decides what an encoder computes.
-
-    Attributes
-    ----------
-    mel
-        The front end.
-    """
-
-    mel: MelRecipe = field(default_factory=MelRecipe)
+    """Everything but weights and normalisation statistics that decides what an encoder computes."""
 
     def to_dict(self) -> dict[str, Any]:
         """All fields as plain values, for JSON."""
@@ -54,8 +50,7 @@ class EncoderConfig:
         for key in values:
             if key not in known:
                 raise AuricleError(f"encoder configuration: unknown key {key!r} (known: {', '.join(known)})")
-        mel = values.get("mel", {})
-        return cls(**{**values, "mel": mel if isinstance(mel, MelRecipe) else MelRecipe.from_dict(mel)})
+        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,19 +87,22 @@ class Encoder(nn.Module, ABC):
         Name of the family's member, for instance ``"byola-2022"``; what config.json says.
     name
         Name of this very model, for instance ``"byola-2022.base"``; the architecture's where it has none.
-    min_seconds
-        Shorter clips are zero-padded at the tail to this.
+    classes
+        Names of the classes of an encoder that came with a classifier; empty for all others.
+    front_end
+        What becomes of the waveform first, in words.
     """
 
     architecture: ClassVar[str]
-    config_class: ClassVar[type[EncoderConfig]]
-    min_seconds: ClassVar[float]
+    config_class: ClassVar[type[EncoderConfig]] = EncoderConfig
+    config: EncoderConfig
 
-    def __init__(self, config: EncoderConfig) -> None:
+    def __init__(self, config: EncoderConfig | None = None) -> None:
         super().__init__()
-        self.config = config
+        self.config = config or self.config_class()
         self.name = self.architecture
         self.card = ModelCard()
+        self.classes: tuple[str, ...] = ()
 
     @classmethod
     def from_config(cls, values: dict[str, Any]) -> Self:
@@ -112,11 +110,34 @@ class Encoder(nn.Module, ABC):
         return cls(cls.config_class.from_dict(values))
 
     @property
-    def statistics(self) -> dict[str, float]:
-        """Normalisation statistics in natural-log units (``mean`` and ``std``); empty where there are none."""
-        return {}
+    @abstractmethod
+    def sample_rate(self) -> int:
+        """Hz; what waveforms must come at."""
 
-    # --- what a family says -----------------------------------------------------------------------------------------
+    @property
+    @abstractmethod
+    def min_seconds(self) -> float:
+        """Shorter clips are zero-padded at the tail to this."""
+
+    @property
+    def max_seconds(self) -> float:
+        """An encoder whose frames see all that it is given *defines* its embedding of longer clips by windows."""
+        return math.inf
+
+    @property
+    @abstractmethod
+    def samples_per_frame(self) -> int:
+        """Samples between two frame embeddings."""
+
+    @property
+    @abstractmethod
+    def first_centre(self) -> float:
+        """Sample on which the first frame embedding is centred."""
+
+    @property
+    @abstractmethod
+    def context_frames(self) -> int:
+        """Frame embeddings near a cut that are context only: those that see beyond it; `max_seconds` defines others."""
 
     @property
     @abstractmethod
@@ -124,44 +145,50 @@ class Encoder(nn.Module, ABC):
         """Dimensions of a frame embedding."""
 
     @property
-    @abstractmethod
     def embedding_dim(self) -> int:
         """Dimensions of a clip's embedding."""
+        return self.frame_dim
 
     @property
-    @abstractmethod
-    def stride(self) -> int:
-        """Log-mel frames per frame embedding (the pooling stride)."""
+    def layer_dims(self) -> Mapping[str, int]:
+        """Dimensions of each layer that can be had, from input to output; empty for an encoder without layers."""
+        return {}
 
     @property
+    def statistics(self) -> dict[str, float]:
+        """Normalisation statistics in natural-log units (``mean`` and ``std``); empty where there are none."""
+        return {}
+
+    @property
+    def front_end(self) -> str:
+        """What becomes of the waveform before the first layer, in words."""
+        return "none: the waveform itself"
+
     @abstractmethod
-    def receptive_margin(self) -> int:
-        """Log-mel frames that a frame embedding sees on either side beyond its own `stride`."""
+    def _frames_of(self, samples: Tensor) -> Tensor:
+        """Number of frame embeddings of clips of at least `min_seconds`: ``(batch,)`` int64 both."""
 
     @abstractmethod
     def _encode(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """Frames ``(batch, time, frame_dim)``, 0 beyond each clip's true frames, and those frames' numbers.
 
-        Clips are at least `min_seconds` long here; without `lengths` all are as long as the waveform.
+        Clips are between `min_seconds` and `max_seconds` long here; without `lengths` all are as long as the waveform.
         """
 
-    @abstractmethod
+    def _encode_layers(
+        self, waveform: Tensor, lengths: Tensor | None, names: Sequence[str]
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `_encode`, of the layers called `names`, side by side, one row per frame embedding."""
+        raise NotImplementedError
+
     def _summarise(self, statistics: FrameStatistics) -> Tensor:
         """Frame statistics → ``(batch, embedding_dim)``."""
-
-    _with_deviations: ClassVar[bool] = False  # whether _summarise needs the deviations
-
-    # --- what follows from it ---------------------------------------------------------------------------------------
+        return statistics.mean
 
     @property
-    def sample_rate(self) -> int:
-        """Hz; what waveforms must come at."""
-        return self.config.mel.sample_rate
-
-    @property
-    def samples_per_frame(self) -> int:
-        """Samples between two frame embeddings."""
-        return self.stride * self.config.mel.hop_length
+    def _with_deviations(self) -> bool:
+        """Whether `_summarise` needs the deviations."""
+        return False
 
     @property
     def frame_rate(self) -> float:
@@ -172,6 +199,11 @@ class Encoder(nn.Module, ABC):
     def min_samples(self) -> int:
         """`min_seconds` in samples."""
         return round(self.min_seconds * self.sample_rate)
+
+    @property
+    def layer_names(self) -> tuple[str, ...]:
+        """Names of the layers that can be had, from input to output."""
+        return tuple(self.layer_dims)
 
     @property
     def parameters_count(self) -> int:
@@ -190,14 +222,12 @@ class Encoder(nn.Module, ABC):
 
     def frame_lengths(self, lengths: Tensor) -> Tensor:
         """True frame embeddings of clips of `lengths` ``(batch,)`` samples, the padding to `min_seconds` included."""
-        log_mel_frames = lengths.clamp_min(self.min_samples).div(self.config.mel.hop_length, rounding_mode="floor")
-        return (log_mel_frames + 1).div(self.stride, rounding_mode="floor")
+        return self._frames_of(lengths.clamp_min(self.min_samples))
 
     def frame_times(self, count: int, *, first: int = 0) -> Tensor:
         """Centres of `count` frame embeddings from the `first` on, in seconds: ``(count,)`` float64."""
         frame = torch.arange(first, first + count, dtype=torch.float64)
-        centre = frame * self.stride + (self.stride - 1) / 2
-        return centre / self.config.mel.frame_rate
+        return (frame * self.samples_per_frame + self.first_centre) / self.sample_rate
 
     def frames(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Frame embeddings and their times.
@@ -221,12 +251,26 @@ class Encoder(nn.Module, ABC):
         AuricleError
             When the waveform is empty, not finite or of another shape.
         """
-        frames, _ = self._encode(*self._checked(waveform, lengths))
+        frames, _ = self._in_windows(self._encode, *self._checked(waveform, lengths))
         return (frames[0] if waveform.ndim == 1 else frames), self.frame_times(frames.shape[1]).to(frames.device)
+
+    def layers(self, waveform: Tensor, lengths: Tensor | None = None) -> dict[str, Tensor]:
+        """Every layer's features at the times of the frame embeddings; parameters and errors as in :meth:`frames`.
+
+        Returns
+        -------
+        dict
+            For each of `layer_names` ``(batch, time, dim)``; a layer that is finer in time is averaged over each frame.
+        """
+        encode = partial(self._encode_layers, names=self.layer_names)
+        joined, _ = self._in_windows(encode, *self._checked(waveform, lengths))
+        joined = joined[0] if waveform.ndim == 1 else joined
+        parts = torch.split(joined, list(self.layer_dims.values()), dim=-1)
+        return dict(zip(self.layer_names, parts, strict=True))
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embeddings ``(batch, embedding_dim)`` of a batch of clips; parameters as in :meth:`frames`."""
-        frames, frame_lengths = self._encode(*self._checked(waveform, lengths))
+        frames, frame_lengths = self._in_windows(self._encode, *self._checked(waveform, lengths))
         embedding = self.pool(frames, frame_lengths)
         return embedding[0] if waveform.ndim == 1 else embedding
 
@@ -234,35 +278,36 @@ class Encoder(nn.Module, ABC):
         """Frame embeddings ``(batch, time, frame_dim)``, `lengths` of them true → ``(batch, embedding_dim)``."""
         return self._summarise(FrameStatistics.of(frames, lengths, with_deviations=self._with_deviations))
 
+    @property
+    def _windowing(self) -> Windowing:
+        """How recordings are cut that come in blocks, or are longer than `max_seconds`."""
+        cut = partial(
+            Windowing, step=self.samples_per_frame, margin=self.context_frames, shortest=max(1, self.min_samples)
+        )
+        if math.isinf(self.max_seconds):
+            return cut(kept=max(1, round(KEPT_SECONDS * self.frame_rate)))
+        beyond = round(self.max_seconds * self.sample_rate) - cut(kept=0).longest
+        return cut(kept=max(1, beyond // self.samples_per_frame))
+
+    def _in_windows(self, encode: Encode, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """What `encode` makes of a batch, clips beyond `max_seconds` in windows."""
+        if math.isinf(self.max_seconds) or waveform.shape[1] <= self._windowing.longest:
+            return encode(waveform, lengths)
+        true = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
+        clips = [
+            torch.cat(list(self._stream(encode, [clip[:length]]))) for clip, length in zip(waveform, true, strict=True)
+        ]
+        return pad_sequence(clips, batch_first=True), None if lengths is None else self._frames_of(lengths)
+
+    def _stream(self, encode: Encode, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
+        """What `encode` makes of a recording that comes in blocks ``(samples,)``: ``(time, dim)``, window by window."""
+        for window in self._windowing.cut(blocks):
+            frames, _ = encode(*self._checked(window.waveform, None))
+            yield frames[0, window.first : window.until]
+
     def _checked(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         """The batch as `_encode` takes it, short clips padded to `min_seconds`, or an :class:`AuricleError`."""
-        waveform = waveform[None] if waveform.ndim == 1 else waveform
-        if waveform.ndim != 2 or not waveform.is_floating_point():
-            raise AuricleError(
-                f"expected a floating-point waveform of shape (batch, samples) in [-1, 1], "
-                f"got {tuple(waveform.shape)} of {waveform.dtype}"
-            )
-        if waveform.numel() == 0:
-            raise AuricleError(f"the waveform is empty (shape {tuple(waveform.shape)}): give at least one sample")
-        if not bool(torch.isfinite(waveform.sum())):
-            raise AuricleError("the waveform holds NaN or infinity: clean it before embedding it")
-        if lengths is not None:
-            if lengths.shape != waveform.shape[:1] or not 1 <= int(lengths.min()) <= int(lengths.max()):
-                raise AuricleError(
-                    f"expected a length of at least 1 sample for each of {len(waveform)} clips, got {lengths.tolist()}"
-                )
-            if int(lengths.max()) > waveform.shape[1]:
-                raise AuricleError(
-                    f"a length of {int(lengths.max())} samples exceeds the waveform's {waveform.shape[1]}"
-                )
-            if int(lengths.min()) < self.min_samples:
-                beyond = torch.arange(waveform.shape[1], device=waveform.device) >= lengths[:, None]
-                waveform = waveform.masked_fill(beyond, 0.0)
-                lengths = lengths.clamp_min(self.min_samples)
-        missing = self.min_samples - waveform.shape[1]
-        return (functional.pad(waveform, (0, missing)) if missing > 0 else waveform), lengths
-
-    # --- for people -------------------------------------------------------------------------------------------------
+        return checked_batch(waveform, lengths, min_samples=self.min_samples)
 
     @torch.inference_mode()
     def embed(self, source: str | Path | FloatArray | Tensor, *, sample_rate: int | None = None) -> FloatArray:
@@ -289,7 +334,7 @@ class Encoder(nn.Module, ABC):
             if sample_rate is not None:
                 raise AuricleError(f"sample_rate is for arrays; the rate of {source} is read from the file itself")
             return self.embed_stream(audio.stream(Path(source), sample_rate=self.sample_rate))
-        waveform = _mono(source)
+        waveform = mono(source)
         if sample_rate is not None and sample_rate != self.sample_rate:
             if sample_rate <= 0:
                 raise AuricleError(f"sample_rate must be above 0 Hz, got {sample_rate}")
@@ -309,45 +354,23 @@ class Encoder(nn.Module, ABC):
 
     @torch.no_grad()
     def stream_frames(self, blocks: Iterable[FloatArray]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Frame embeddings of a recording that comes in blocks ``(samples,)``, chunk by chunk.
+        """Frame embeddings of a recording that comes in blocks ``(samples,)``, window by window.
 
-        Chunks overlap by more than the receptive field and start at multiples of the pooling stride, so that the frames
-        are those of the whole recording.
+        They are those of the whole recording; see :mod:`auricle.models.windows`.
 
         Yields
         ------
         frame_embeddings, times
             ``(time, frame_dim)`` and ``(time,)`` seconds from the recording's start.
         """
-        step, hop = self.samples_per_frame, self.config.mel.hop_length
-        # Log-mel frames within half a window of a chunk's cut see the padding instead of the recording.
-        half_window = -(-(self.config.mel.n_fft // 2) // hop)
-        margin = -(-(half_window + self.receptive_margin) // self.stride)
-        chunk = max(1, round(CHUNK_SECONDS * self.frame_rate))
-        # What is left for the last chunk is never so short that it would be padded.
-        ahead = max(margin * step, self.min_samples)
         device = next(chain(self.parameters(), self.buffers())).device
-        buffered: list[FloatArray] = []
-        samples = 0
-        first = done = 0  # frame at which the buffer starts; frames already given
+        done = 0
         was_training = self.training
         self.eval()
         try:
-            for block in blocks:
-                buffered.append(block)
-                samples += len(block)
-                while samples >= (done - first + chunk) * step + ahead + margin * step:
-                    waveform = np.concatenate(buffered)
-                    until = done - first + chunk
-                    frames, _ = self.frames(torch.from_numpy(waveform[: (until + margin) * step]).to(device))
-                    yield frames[done - first : until], self.frame_times(chunk, first=done)
-                    done += chunk
-                    waveform = waveform[(done - margin - first) * step :]
-                    first, buffered, samples = done - margin, [waveform], len(waveform)
-            if samples:
-                frames, _ = self.frames(torch.from_numpy(np.concatenate(buffered)).to(device))
-                frames = frames[done - first :]
+            for frames in self._stream(self._encode, (torch.from_numpy(block).to(device) for block in blocks)):
                 yield frames, self.frame_times(len(frames), first=done)
+                done += len(frames)
         finally:
             self.train(was_training)
 
@@ -375,19 +398,3 @@ class Encoder(nn.Module, ABC):
         from auricle.models import checkpoint
 
         return checkpoint.push_to_hub(self, repo_id, private=private, token=token)
-
-
-def _mono(samples: FloatArray | Tensor) -> FloatArray:
-    """Samples as people hold them → float32 ``(samples,)``."""
-    array = samples.detach().cpu().numpy() if isinstance(samples, Tensor) else np.asarray(samples)
-    if not np.issubdtype(array.dtype, np.floating):
-        raise AuricleError(f"expected floating-point samples in [-1, 1], got {array.dtype}: divide by its full scale")
-    if array.ndim == 2:
-        if array.shape[0] > array.shape[1]:
-            raise AuricleError(f"expected (samples,) or (channels, samples), got {array.shape}: transpose the array")
-        array = array.mean(axis=0)
-    if array.ndim != 1:
-        raise AuricleError(f"expected (samples,) or (channels, samples), got an array of shape {array.shape}")
-    if not np.isfinite(array).all():
-        raise AuricleError("the samples hold NaN or infinity: clean them before embedding them")
-    return np.ascontiguousarray(array, dtype=np.float32)
