@@ -22,6 +22,8 @@ class Comparison:
         Score of a minus that of b, with its 95 % interval, None where there is a single cluster.
     p
         Of a two-sided paired permutation test within clusters.
+    clusters
+        How many there are; 0 where it is not known.
     """
 
     task: str
@@ -31,11 +33,12 @@ class Comparison:
     ci_low: float | None
     ci_high: float | None
     p: float
+    clusters: int = 0
 
     def reversed(self) -> "Comparison":
         """The same with a and b exchanged."""
         low, high = (None if end is None else -end for end in (self.ci_high, self.ci_low))
-        return Comparison(self.task, self.b, self.a, -self.difference, low, high, self.p)
+        return Comparison(self.task, self.b, self.a, -self.difference, low, high, self.p, self.clusters)
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

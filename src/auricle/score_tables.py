@@ -109,7 +109,7 @@ class ScoreTable:
 
     def notes(self) -> list[str]:
         """What must stand under the table: which models cannot be told apart, and what no number here may stand by."""
-        return [*self._told_apart(), *self._local_copies()]
+        return [*self._told_apart(), *self._too_few_clusters(), *self._local_copies()]
 
     def _told_apart(self) -> list[str]:
         if len(self.models) < 2:
@@ -128,6 +128,22 @@ class ScoreTable:
             return [f"Every model can be told from every other one on every task ({how.replace('≥', '<')})."]
         parts = [f"{groups} on {listed(tasks)}" for groups, tasks in tasks_of.items()]
         return [f"Cannot be told apart: {'; '.join(parts)} ({how})."]
+
+    def _too_few_clusters(self) -> list[str]:
+        """Tasks on which no difference, however large, could be significant: a test of n clusters has 2ⁿ outcomes."""
+        few: dict[str, int] = {}
+        for column, task in enumerate(self.tasks):
+            found = [one for one in self.comparisons if one.task == task]
+            clusters = max((one.clusters for one in found), default=0)
+            if clusters > 0 and len(found) * 2 / 2**clusters >= SIGNIFICANT:
+                few[self._short(column)] = clusters
+        if not few:
+            return []
+        tasks = listed(f"{task} ({clusters})" for task, clusters in few.items())
+        return [
+            f"Too few independent speakers, films or sources are in the test part of {tasks} for a difference between "
+            f"{len(self.models)} models to be significant, however large."
+        ]
 
     def _local_copies(self) -> list[str]:
         local = dict.fromkeys(cell.task for line in self.cells for cell in line if cell and LOCAL_COPY in cell.task)

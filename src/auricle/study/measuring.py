@@ -18,7 +18,8 @@ def compare(stages: Stages, probed: Sequence[Probed[StudyEncoder]], *, seed: int
     other.
     """
     groups = {title: list(members) for title, members in itertools.groupby(probed, key=lambda one: one.encoder.title)}
-    return compare_pairs(stages, probed[0].task.name, groups, _pairs(groups), seed=seed)
+    task = probed[0].task
+    return compare_pairs(stages, task.name, groups, _pairs(groups), metric=task.metric, seed=seed)
 
 
 def mean_score(members: Iterable[Probed[StudyEncoder]]) -> float:

@@ -49,7 +49,7 @@ def interval(
     codes = cluster_codes(cluster)
     if codes.max(initial=0) == 0:
         return None
-    values = np.concatenate([metric(counts[:, codes]) for counts in _resamples(codes, replicates, seed)])
+    values = np.concatenate([metric(counts[:, codes]) for counts in resamples(codes, replicates, seed)])
     tail = (1 - CONFIDENCE) / 2
     low, high = np.nanquantile(values, [tail, 1 - tail])
     return float(low), float(high)
@@ -117,7 +117,7 @@ def paired_difference(
     sizes = np.bincount(codes, minlength=clusters).astype(np.float64)
     ends: tuple[float | None, float | None] = (None, None)
     if clusters > 1:
-        drawn = [counts @ gains / (counts @ sizes) for counts in _resamples(codes, replicates, seed)]
+        drawn = [counts @ gains / (counts @ sizes) for counts in resamples(codes, replicates, seed)]
         tail = (1 - CONFIDENCE) / 2
         low, high = np.quantile(np.concatenate(drawn), [tail, 1 - tail])
         ends = (float(low), float(high))
@@ -140,7 +140,7 @@ def cluster_codes(cluster: Sequence[object]) -> NDArray[np.int64]:
     )
 
 
-def _resamples(codes: NDArray[np.int64], replicates: int, seed: int) -> Iterator[Floats]:
+def resamples(codes: NDArray[np.int64], replicates: int, seed: int) -> Iterator[Floats]:
     """Rows of how often each cluster was drawn, ``(some, clusters)``, as many at a time as memory should hold."""
     clusters = int(codes.max()) + 1
     generator = randomness.generator(seed, "bootstrap")

@@ -20,15 +20,16 @@ from auricle.errors import AuricleError
 from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.stages import Finished, Stage, Stages
-from auricle.transfer.bootstrap import paired_difference
 from auricle.transfer.clip_sets import CandidateT, Embedded
 from auricle.transfer.evaluation import Evaluation, evaluate
+from auricle.transfer.paired import answers_of, paired_answers, permutations_for
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.task import Task
 
 PROBING_VERSION = 1
-COMPARISON_VERSION = 1
+COMPARISON_VERSION = 2
+COMPARISON_SEED = 0
 
 _FEW_NUMBERS = 4_000_000  # clips × dimensions
 _RESULTS = "results.parquet"
@@ -160,7 +161,12 @@ def as_many_threads_as_it_takes(numbers: int) -> Iterator[None]:
 
 
 def compare_evaluations(
-    task: str, scored: Mapping[str, Sequence[Evaluation]], pairs: Sequence[tuple[str, str]], *, seed: int
+    task: str,
+    scored: Mapping[str, Sequence[Evaluation]],
+    pairs: Sequence[tuple[str, str]],
+    *,
+    metric: str,
+    seed: int,
 ) -> list[Comparison]:
     """Comparisons of models on the test clips of one task that all of them were scored on.
 
@@ -172,23 +178,22 @@ def compare_evaluations(
         For each model its evaluation; of several, which differ in nothing but a seed, the mean counts.
     pairs
         Models to compare.
+    metric
+        By which; there are no comparisons by one that cannot be taken apart clip by clip.
     seed
         Of the resamples.
     """
-    if not pairs:
+    answers = {title: answers_of(evaluations, metric) for title, evaluations in scored.items()}
+    known = {title: found for title, found in answers.items() if found is not None}
+    if not pairs or len(known) < len(answers):
         return []
-    found = {title: [one.correctness() for one in evaluations] for title, evaluations in scored.items()}
-    common = reduce(np.intersect1d, [rows for members in found.values() for rows, _, _ in members])
-    correct = {
-        title: np.mean([share[np.isin(rows, common)] for rows, share, _ in members], axis=0)
-        for title, members in found.items()
-    }
-    rows, _, clusters = next(iter(found.values()))[0]
-    cluster = [name for name, is_common in zip(clusters, np.isin(rows, common), strict=True) if is_common]
+    common = reduce(np.intersect1d, [found.rows for found in known.values()])
+    same = {title: found.at(common) for title, found in known.items()}
+    permutations = permutations_for(len(pairs))
     return [
-        Comparison(task, a, b, paired.difference, paired.ci_low, paired.ci_high, paired.p)
+        Comparison(task, a, b, paired.difference, paired.ci_low, paired.ci_high, paired.p, paired.clusters)
         for a, b in pairs
-        for paired in [paired_difference(correct[a], correct[b], cluster, seed=seed)]
+        for paired in [paired_answers(metric, same[a], same[b], permutations=permutations, seed=seed)]
     ]
 
 
@@ -198,13 +203,14 @@ def compare_pairs(
     probed: Mapping[str, Sequence[Probed[Any]]],
     pairs: Sequence[tuple[str, str]],
     *,
+    metric: str,
     seed: int,
 ) -> list[Comparison]:
     """What :func:`compare_evaluations` finds, unless it is done."""
 
     def work(folder: Path) -> dict[str, Any]:
         scored = {title: [member.evaluation() for member in members] for title, members in probed.items()}
-        compared = compare_evaluations(task, scored, pairs, seed=seed)
+        compared = compare_evaluations(task, scored, pairs, metric=metric, seed=seed)
         with atomic_write(folder / "comparisons.json") as temporary:
             temporary.write_text(json.dumps([dataclasses.asdict(entry) for entry in compared], indent=1))
         return {}
@@ -213,6 +219,7 @@ def compare_pairs(
         "probes": [[title, member.key] for title, members in probed.items() for member in members],
         "pairs": [list(pair) for pair in pairs],
         "task": task,
+        "metric": metric,
         "seed": seed,
     }
     finished = stages.run(Stage("comparison", task, COMPARISON_VERSION, inputs), work)

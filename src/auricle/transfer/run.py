@@ -28,12 +28,10 @@ from auricle.transfer.clip_sets import Embedded
 from auricle.transfer.contestants import Contestant, refuse_same_weights
 from auricle.transfer.evaluation import SEEDS
 from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
-from auricle.transfer.probing import Probed, ProbePlan, compare_pairs, probe
+from auricle.transfer.probing import COMPARISON_SEED, Probed, ProbePlan, compare_pairs, probe
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_index
 from auricle.transfer.task import Task, refuse_namesakes
-
-COMPARISON_SEED = 0
 
 _Piece = TypeVar("_Piece")
 
@@ -215,7 +213,7 @@ class _Run:
             pairs = list(itertools.combinations(members, 2))
             if not pairs:
                 return []
-            return compare_pairs(self.stages, title, members, pairs, seed=COMPARISON_SEED)
+            return compare_pairs(self.stages, title, members, pairs, metric=scores[0][1].metric, seed=COMPARISON_SEED)
 
         compared = [table.compared(compare) for table in tables]
         next(columns, None)

@@ -19,7 +19,7 @@ from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.score_formats import FORMATS
 from auricle.score_tables import ScoreTable, score_tables
-from auricle.transfer.probing import Probed, compare_evaluations, read_evaluation
+from auricle.transfer.probing import COMPARISON_SEED, Probed, compare_evaluations, read_evaluation
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".html": "html", ".tex": "latex"}
 _INDEX = "predictions.json"
@@ -80,7 +80,8 @@ def merged(paths: Sequence[Path]) -> tuple[list[Result], list[ScoreTable]]:
         evaluations = {
             model: [read_evaluation(folders[_key(score)])] for model, score in scores if _key(score) in folders
         }
-        return compare_evaluations(title, evaluations, list(itertools.combinations(evaluations, 2)), seed=0)
+        pairs = list(itertools.combinations(evaluations, 2))
+        return compare_evaluations(title, evaluations, pairs, metric=scores[0][1].metric, seed=COMPARISON_SEED)
 
     return found, [table.compared(compare) for table in score_tables(found)]
 
