@@ -218,6 +218,60 @@ def embed(
 
 
 @app.command()
+def predict(
+    probe: Annotated[Path, typer.Argument(help="Folder of a probe (evaluate --save-probe), or of a fine-tuning run.")],
+    inputs: Annotated[list[Path], typer.Argument(help="Audio files, folders or manifests (.csv, .parquet).")],
+    out: Annotated[Path, typer.Option(help="FILE.parquet, FILE.csv or FILE.txt; or a folder of Audacity's labels.")],
+    window: Annotated[float | None, typer.Option(help="Seconds heard at a time; by default as in training.")] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next; by default half a window.")
+    ] = None,
+    threshold: Annotated[float | None, typer.Option(help="Score of an event, in place of those chosen.")] = None,
+    only: Annotated[list[str] | None, typer.Option(help="A class whose events are wanted; may be repeated.")] = None,
+    merge: Annotated[bool, typer.Option(help="Join windows of one class that overlap or touch.")] = True,
+    program: Annotated[Literal["raven", "audacity"], typer.Option("--format", help="Of FILE.txt.")] = "raven",
+    model: Annotated[str | None, typer.Option(help="The probe's encoder, when it lies elsewhere by now.")] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; by default one per processor.")] = None,
+    precision: Annotated[str, typer.Option(help="float32 or bfloat16.")] = "float32",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Find what a probe knows in recordings; the same command goes on where a stopped one was.
+
+    `auricle predict frogs /field --out frogs.csv`
+
+    `auricle predict frogs /field --window 2 --hop 1 --only frog --out frogs.raven.txt`
+    """
+    from auricle import progress
+    from auricle.embedding import choose_device
+    from auricle.inputs import manifest_of
+    from auricle.training import keep_freed_memory
+    from auricle.transfer.predict import predict
+    from auricle.transfer.saved_probe import load_probe
+
+    saved = load_probe(probe)
+    manifest = manifest_of(inputs)
+    keep_freed_memory()
+    encoder = saved.encoder(model).to(choose_device(device))
+    with progress.EmbeddingBar("listening") as bar:
+        summary = predict(
+            saved,
+            encoder,
+            manifest,
+            out=out,
+            window=window,
+            hop=hop,
+            threshold=threshold,
+            only=only or (),
+            merge=merge,
+            program=program,
+            workers=workers,
+            precision=precision,
+            progress=bar,
+        )
+    typer.echo(progress.prediction_summary(summary))
+
+
+@app.command()
 def evaluate(
     models: Annotated[
         list[str], typer.Argument(help="Names of `auricle models`, models' or runs' folders, or hub ids.")

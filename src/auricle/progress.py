@@ -20,6 +20,7 @@ from auricle.score_formats import as_markdown
 from auricle.score_tables import ScoreTable, format_cell
 from auricle.study import events as study_events
 from auricle.transfer import events as transfer_events
+from auricle.transfer.predict import PredictSummary
 
 QUICK_SECONDS = 1.0  # work that took less leaves no line
 
@@ -45,7 +46,8 @@ class _TrainingBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._task is not None:  # a bar that was never shown would leave an empty line
+            self._progress.stop()
 
     def _bar(self, stage: type, description: str, share: float, status: str) -> None:
         self._progress.start()  # only now: a bar that never had anything to show would leave an empty line
@@ -108,9 +110,7 @@ class FineTuningBar(_TrainingBar):
                 self._progress.stop()
                 for result in summaries:
                     metric = result.metric.replace("_", " ")
-                    self.console.print(
-                        escape(f"test {metric}: {format_cell(result)} % of {result.n:,} clips")
-                    )
+                    self.console.print(escape(f"test {metric}: {format_cell(result)} % of {result.n:,} clips"))
 
     def _plan(self, plan: finetuning_events.Plan) -> None:
         rejected = f" · {plan.rejected:,} unreadable (rejected.csv)" if plan.rejected else ""
@@ -126,7 +126,8 @@ class FineTuningBar(_TrainingBar):
 class EmbeddingBar:
     """Shows a bulk embedding as one bar, with seconds of audio per second; call it with the job's progress."""
 
-    def __init__(self, console: Console | None = None) -> None:
+    def __init__(self, what: str = "embedding", console: Console | None = None) -> None:
+        self._what = what
         self._progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=20),
@@ -143,14 +144,15 @@ class EmbeddingBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._task is not None:  # a bar that was never shown would leave an empty line
+            self._progress.stop()
 
     def __call__(self, now: EmbedProgress) -> None:
         """Show how far the job is."""
         if self._task is None:
             self._start = time.monotonic(), now.seconds
             self._progress.start()
-            self._task = self._progress.add_task("embedding", total=now.clips, status="")
+            self._task = self._progress.add_task(self._what, total=now.clips, status="")
         elapsed = time.monotonic() - self._start[0]
         speed = f"  {(now.seconds - self._start[1]) / elapsed:,.0f} s of audio per s" if elapsed > 1 else ""
         rejected = f"  {now.rejected:,} rejected" if now.rejected else ""
@@ -164,6 +166,17 @@ def embedding_summary(summary: EmbedSummary) -> str:
     complete = " (complete already, nothing to do)" if summary.was_complete else ""
     hours = f"{summary.seconds / 3600:,.2f} h"
     return f"{summary.path}: {summary.rows:,} embeddings of {summary.clips:,} clips · {hours}{rejected}{complete}"
+
+
+def prediction_summary(summary: PredictSummary) -> str:
+    """One line about a file of events."""
+    scored = summary.scored
+    rejected = f" · {scored.rejected:,} rejected ({scored.rejected_path})" if scored.rejected else ""
+    complete = " (all had been heard before)" if scored.was_complete else ""
+    heard = f"{scored.rows:,} windows of {scored.seconds / 3600:,.2f} h"
+    return (
+        f"{summary.out}: {summary.events:,} events in {summary.recordings:,} recordings · {heard}{rejected}{complete}"
+    )
 
 
 class WorkBar:
@@ -191,7 +204,8 @@ class WorkBar:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._progress.stop()
+        if self._task is not None:  # a bar that was never shown would leave an empty line
+            self._progress.stop()
 
     def _work(self, event: transfer_events.Work | transfer_events.Embedding | transfer_events.Notice) -> None:
         """Show an event that every kind of long work has."""

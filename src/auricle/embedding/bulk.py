@@ -9,7 +9,7 @@ import contextlib
 import os
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -33,7 +33,6 @@ BATCH_SECONDS_ON_GPU = 1200.0  # a GPU idles on less
 POOL_BATCHES = 4  # of a pool, whose clips are sorted by length
 MAX_WORKERS = 16  # more decode faster than one encoder listens
 
-_OWN_COLUMNS = ("start", "end", "embedding")
 _T = TypeVar("_T")
 
 
@@ -68,6 +67,7 @@ def embed_manifest(
     workers: int | None = None,
     batch_seconds: float | None = None,
     precision: str = "float32",
+    names: Sequence[str] = (),
     progress: Callable[[EmbedProgress], None] | None = None,
 ) -> EmbedSummary:
     """Embed all clips of a manifest into a Parquet file; a job that was stopped goes on where it was.
@@ -93,6 +93,8 @@ def embed_manifest(
         Seconds of sound that go through the encoder at a time, `BATCH_SECONDS` or `BATCH_SECONDS_ON_GPU` by default.
     precision
         What the encoder computes in: ``float32`` or ``bfloat16``.
+    names
+        What the entries of a vector are called, of an encoder that gives scores; the column is then ``scores``.
     progress
         Is called after every batch, and every few seconds of a long recording.
 
@@ -119,8 +121,10 @@ def embed_manifest(
         precision=precision,
         sample_rate=model.sample_rate,
         embedding_dim=model.frame_dim if frames else model.embedding_dim,
+        names=tuple(names),
     )
-    carried = manifest.table.drop_columns([name for name in _OWN_COLUMNS if manifest.has(name)]).combine_chunks()
+    own = ("start", "end", job.column)
+    carried = manifest.table.drop_columns([name for name in own if manifest.has(name)]).combine_chunks()
     parts = Parts(out, job, carried.schema)
     if (complete := finished(out, job)) is not None and not parts.folder.exists():
         return complete

@@ -6,6 +6,7 @@ not be embedded.
 """
 
 import csv
+import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -53,6 +54,9 @@ class Job:
         Hz.
     embedding_dim
         Length of `embedding`.
+    names
+        What the entries of the vectors are called where they are scores of something and no embedding; their column is
+        then ``scores``.
     """
 
     model: str
@@ -65,10 +69,17 @@ class Job:
     precision: str
     sample_rate: int
     embedding_dim: int
+    names: tuple[str, ...] = ()
+
+    @property
+    def column(self) -> str:
+        """What the column of vectors is called."""
+        return "scores" if self.names else "embedding"
 
     def metadata(self) -> dict[str, str]:
         """All fields as text, empty where there is none; `frames` is ``true`` or ``false``."""
         texts = {key: "" if value is None else str(value) for key, value in asdict(self).items()}
+        texts["names"] = json.dumps(self.names, ensure_ascii=False) if self.names else ""
         return texts | {"frames": str(self.frames).lower(), "auricle_version": __version__}
 
     def difference(self, metadata: dict[str, str]) -> str | None:

@@ -82,7 +82,7 @@ class Parts:
         self.seconds = 0.0
         self.rejected: list[Rejected] = []
         vector = pa.list_(pa.float32(), job.embedding_dim)
-        fields = [*columns.remove_metadata(), ("start", pa.float64()), ("end", pa.float64()), ("embedding", vector)]
+        fields = [*columns.remove_metadata(), ("start", pa.float64()), ("end", pa.float64()), (job.column, vector)]
         self.schema = pa.schema(fields)
         self._finished: list[Path] = []
         self._part: _Part | None = None
@@ -155,7 +155,7 @@ class Parts:
         """All up to `position` has been written: `seconds` more of audio, without what was `rejected`."""
         if self._part is None:
             empty = np.empty((0, self.job.embedding_dim), dtype=np.float32)
-            self.write(self.schema.empty_table().drop_columns("embedding"), empty)
+            self.write(self.schema.empty_table().drop_columns(self.job.column), empty)
         assert self._part is not None
         self._part.advance(position, seconds, rejected)
         self.position = position
@@ -300,7 +300,7 @@ class _Part:
         vectors = pa.array(self._embeddings[: self._waiting].reshape(-1))
         column = pa.FixedSizeListArray.from_arrays(vectors, self._embeddings.shape[1])
         with disk_full_is_an_error(self.path):
-            self._writer.write_table(pa.concat_tables(self._tables).append_column("embedding", column))
+            self._writer.write_table(pa.concat_tables(self._tables).append_column(self.schema.names[-1], column))
         self._tables, self._waiting = [], 0
 
 
@@ -314,7 +314,7 @@ def _rejected_beside(part: Path) -> Path:
 
 
 def _rows_per_group(schema: pa.Schema) -> int:
-    dim: int = schema.field("embedding").type.list_size
+    dim: int = schema.field(schema.names[-1]).type.list_size
     return max(1, ROW_GROUP_BYTES // (4 * dim))
 
 
