@@ -5,7 +5,6 @@ from collections import Counter
 
 import pytest
 
-from auricle.datasets import ava_speech
 from auricle.datasets.registry import dataset
 from auricle.errors import AuricleError
 
@@ -128,43 +127,23 @@ def test_ava_speech(tmp_path):
         films[split].add(film)
     assert {name: len(there) for name, there in films.items()} == {"train": 34, "valid": 10, "test": 10}
     assert max(films["train"]) < min(films["valid"]) < max(films["valid"]) < min(films["test"])
-    assert "film00" not in films["train"]  # it is annotated, but gone
+    assert "film000" not in films["train"]  # it is annotated, but gone
     assert manifest.column("label")[:3] == ["no_speech", "speech", "speech"]
     assert manifest.column("annotation")[:3] == ["NO_SPEECH", "CLEAN_SPEECH", "SPEECH_WITH_MUSIC"]
     assert (manifest.column("start")[0], manifest.column("end")[0]) == (900.0, 903.5)
 
 
-def test_ava_speech_limited_trains_on_the_first_thirty_films(tmp_path):
-    layouts.ava_speech(tmp_path, films=55, gone=1)
+@pytest.mark.parametrize(
+    ("there", "kept"),
+    [(140, 30), (20, 4), (34, 7), (165, 30), (1, 1)],  # the study's, the stand-in's; 30/140 of others, never more
+)
+def test_ava_speech_limited_trains_on_the_first_thirty_of_140_films(there, kept, tmp_path):
+    layouts.ava_speech(tmp_path, films=there + 20, gone=0)
     manifest = dataset("ava-speech-limited").load(tmp_path)
     rows = set(zip(manifest.column("split"), manifest.column("film"), strict=True))
     training = sorted(film for split, film in rows if split == "train")
-    assert training == [f"film{number:02d}" for number in range(1, 31)]
-    assert len(rows) == 50
-
-
-def test_ava_speech_is_cut_into_seconds_as_the_study_does(tmp_path):
-    layouts.ava_speech(tmp_path, films=21, gone=0)
-    manifest = dataset("ava-speech").load(tmp_path)
-    clips = ava_speech.one_second_clips(manifest)
-    # 3.5 s, 0.5 s and 2 s: 251, no and 101 places for a second on a grid of 10 ms.
-    assert Counter(clips.column("annotation")) == {"NO_SPEECH": 21 * 251, "SPEECH_WITH_MUSIC": 21 * 101}
-    assert clips.column("start")[:2] == [900.0, 900.01]
-    assert clips.column("end")[250] == 903.5
-    lengths = {round(end - start, 6) for start, end in zip(clips.column("start"), clips.column("end"), strict=True)}
-    assert lengths == {1.0}
-
-
-def test_ava_speech_is_capped_by_class_in_training_and_by_film_elsewhere(tmp_path):
-    layouts.ava_speech(tmp_path, films=21, gone=0)
-    manifest = dataset("ava-speech").load(tmp_path)
-    clips = ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200)
-    counts = Counter(zip(clips.column("split"), clips.column("label"), strict=True))
-    assert counts["train", "speech"] == counts["train", "no_speech"] == 50
-    assert counts["test", "speech"] + counts["test", "no_speech"] == 10 * 200
-    assert clips.fingerprint == ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200).fingerprint
-    other = ava_speech.one_second_clips(manifest, train_clips=50, scored_clips=200, seed=1)
-    assert clips.fingerprint != other.fingerprint
+    assert training == [f"film{number:03d}" for number in range(kept)]
+    assert len(rows) == kept + 20
 
 
 def test_too_few_films_and_strange_annotations_are_said(tmp_path):
@@ -172,11 +151,11 @@ def test_too_few_films_and_strange_annotations_are_said(tmp_path):
     with pytest.raises(AuricleError, match="20 annotated films"):
         dataset("ava-speech").load(tmp_path)
     labels = tmp_path / "AVA-Speech" / "ava_speech_labels_v1.csv"
-    labels.write_text("video,start,end,label\nfilm00,0,1,SPEECH\n")
+    labels.write_text("video,start,end,label\nfilm000,0,1,SPEECH\n")
     with pytest.raises(AuricleError, match=r"line 2 of .* is marked 'SPEECH'; expected NO_SPEECH, "):
         dataset("ava-speech").load(tmp_path)
-    labels.write_text("film00,0,one,NO_SPEECH\n")
-    with pytest.raises(AuricleError, match=r"line 1 of .* is 'film00,0,one,NO_SPEECH'; expected film,start,end"):
+    labels.write_text("film000,0,one,NO_SPEECH\n")
+    with pytest.raises(AuricleError, match=r"line 1 of .* is 'film000,0,one,NO_SPEECH'; expected film,start,end"):
         dataset("ava-speech").load(tmp_path)
 
 

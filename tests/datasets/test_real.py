@@ -5,8 +5,8 @@ from collections import Counter, defaultdict
 import pytest
 
 from auricle import audio
-from auricle.datasets import ava_speech
 from auricle.datasets.registry import dataset, training_part
+from auricle.datasets.windows import WindowedTask
 from auricle.manifest import Manifest
 
 pytestmark = pytest.mark.real
@@ -71,8 +71,7 @@ def test_ava_speech_has_forty_films_and_the_stated_prevalence_of_speech(real_dat
     manifest = dataset("ava-speech").load(real_data).validate(files=True)
     films = set(zip(manifest.column("split"), manifest.column("film"), strict=True))
     assert Counter(split for split, _ in films) == {"train": 20, "valid": 10, "test": 10}
-    clips = ava_speech.one_second_clips(manifest)
-    counts = Counter(zip(clips.column("split"), clips.column("label"), strict=True))
+    counts = WindowedTask(manifest).counts
     for split, prevalence in {"train": 0.40, "valid": 0.50, "test": 0.66}.items():
         share = counts[split, "speech"] / (counts[split, "speech"] + counts[split, "no_speech"])
         assert share == pytest.approx(prevalence, abs=0.01)

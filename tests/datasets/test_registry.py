@@ -12,12 +12,16 @@ def test_every_dataset_loads_says_what_it_is_and_names_itself(name, tmp_path):
     entry = dataset(name)
     layouts.BUILD[name](tmp_path)
     manifest = entry.load(tmp_path).validate(files=True)
-    assert manifest.has("label")
+    answer = {"multi-label": "labels", "regression": "target"}.get(entry.kind, "label")
+    assert [column for column in ("label", "labels", "target") if manifest.has(column)] == [answer]
     assert manifest.has("split") != manifest.has("fold")
-    assert (entry.kind == "binary") == (entry.positive in manifest.column("label"))
-    assert entry.name == name
+    assert (entry.kind in ("binary", "frames")) == (entry.positive is not None)
+    assert entry.positive is None or entry.positive in manifest.column("label")
+    assert entry.name == manifest.source == name
     assert entry.licence and entry.citation and entry.url and entry.download
-    assert entry.clips > 0 and entry.classes > 1 and entry.unit_seconds > 0
+    assert entry.clips > 0 and entry.unit_seconds > 0 and entry.hours > 0
+    assert entry.classes > 1 or entry.kind == "regression"
+    assert len(entry.labels) in (0, entry.classes)
     # The dataset's own folder is as good as the folder of all data.
     own = entry.load(tmp_path / entry.marker.split("/")[0])
     assert own.fingerprint == manifest.fingerprint

@@ -1,113 +1,90 @@
 """AVA-Speech (Chaudhuri 2018): fifteen minutes of each of 185 films, marked densely for speech and what lies under it.
 
-:func:`load` gives one clip for each annotated segment, :func:`one_second_clips` cuts these as Ogg (2025) does. By the
-rule of that study everything but NO_SPEECH is speech, and of the films that are there, sorted by their YouTube id, the
-last ten are test and the ten before them validation. Times are those of the annotation, in seconds from the start of
-the film's file.
+Three tasks. Ogg (2025) detects speech in clips of one second, cut by :class:`auricle.datasets.windows.WindowedTask`;
+"Limited" has 30 of that study's 140 films to train on; and whole recordings may be followed over time. By the rule of
+the study everything but NO_SPEECH is speech, and of the films that are there, sorted by their YouTube id, the last ten
+are test and the ten before them validation. Times are those of the annotation, in seconds from the start of the film's
+file.
 """
 
 import csv
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
-from auricle.datasets.entry import DatasetEntry, audio_by_stem
+from auricle.datasets.entry import DatasetEntry, RemoteFile
+from auricle.datasets.recordings import audio_by_stem
+from auricle.datasets.windows import Windows
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
-from auricle.randomness import generator
 
 TEST_FILMS = 10
 VALID_FILMS = 10
-LIMITED_TRAIN_FILMS = 30
+TRAIN_FILMS = 140  # of the study
+LIMITED_TRAIN_FILMS = 30  # the first of them, for the limited task
+FILMS = TRAIN_FILMS + VALID_FILMS + TEST_FILMS  # of 185 that are annotated; the others had gone
 _LABELS = {
     "NO_SPEECH": "no_speech",
     "CLEAN_SPEECH": "speech",
     "SPEECH_WITH_MUSIC": "speech",
     "SPEECH_WITH_NOISE": "speech",
 }
+_ANNOTATIONS = "https://s3.amazonaws.com/ava-dataset/annotations"
 
 
-def load(root: Path) -> Manifest:
-    """The manifest: ``start``, ``end``, ``label`` (speech, no_speech), ``split``, ``annotation``, ``film``.
+def load(root: Path, *, absent: list[str] | None = None) -> Manifest:
+    """The manifest, one row per annotated segment: ``start``, ``end``, ``label`` (speech, no_speech), ``split``.
 
-    ``annotation`` is the original label; the film is also ``group`` and ``cluster``. Films that are annotated but not
-    there are left out: many have gone.
+    ``annotation`` is the original label, ``film`` the film, which is also ``group`` and ``cluster``. Films that are
+    annotated but not there are left out (and `absent`): many have gone.
 
     Raises
     ------
     AuricleError
         When the dataset is not there, or too few films to split.
     """
-    return _load(root, ENTRY)
+    return _load(root, ENTRY, absent)
 
 
-def load_limited(root: Path) -> Manifest:
-    """The manifest of :func:`load` with no more than the first 30 films of the training split.
+def load_frames(root: Path, *, absent: list[str] | None = None) -> Manifest:
+    """The manifest of :func:`load`, as the task of following whole recordings.
 
     Raises
     ------
     AuricleError
         As :func:`load`.
     """
-    manifest = _load(root, LIMITED_ENTRY)
+    return _load(root, FRAMES_ENTRY, absent)
+
+
+def load_limited(root: Path, *, absent: list[str] | None = None) -> Manifest:
+    """The manifest of :func:`load` with the first of the training films only: 30 of 140, or as large a part of fewer.
+
+    Raises
+    ------
+    AuricleError
+        As :func:`load`.
+    """
+    manifest = _load(root, LIMITED_ENTRY, absent)
     films, splits = manifest.column("film"), manifest.column("split")
     training = sorted({film for film, split in zip(films, splits, strict=True) if split == "train"})
-    kept = set(training[:LIMITED_TRAIN_FILMS])
+    kept = set(training[: limited_films(len(training))])
     return manifest.select(
         [row for row, (film, split) in enumerate(zip(films, splits, strict=True)) if split != "train" or film in kept]
     )
 
 
-def one_second_clips(
-    manifest: Manifest,
-    *,
-    seconds: float = 1.0,
-    hop: float = 0.01,
-    train_clips: int = 10_000,
-    scored_clips: int = 90_000,
-    seed: int = 0,
-) -> Manifest:
-    """Cut the segments into clips as the study does: overlapping, and capped for each film.
-
-    Segments shorter than a clip give none.
-
-    Parameters
-    ----------
-    manifest
-        From :func:`load` or :func:`load_limited`.
-    seconds, hop
-        Length of a clip and distance between the starts of two, in seconds.
-    train_clips
-        At most so many of each class of each training film, drawn at random.
-    scored_clips
-        At most so many of each film of the other splits, drawn at random.
-    seed
-        Of the draws.
-    """
-    columns = (manifest.column(name) for name in ("start", "end", "film", "label", "split"))
-    taken: list[tuple[int, float]] = []  # (row, start)
-    clips_of: dict[tuple[str, ...], list[tuple[int, float]]] = {}
-    for row, (start, end, film, label, split) in enumerate(zip(*columns, strict=True)):
-        key: tuple[str, ...] = (film, label) if split == "train" else (film,)
-        count = int((end - start - seconds) / hop + 1e-6) + 1 if end - start >= seconds - 1e-6 else 0
-        clips_of.setdefault(key, []).extend((row, start + number * hop) for number in range(count))
-    for key, clips in clips_of.items():
-        cap = train_clips if len(key) == 2 else scored_clips
-        if len(clips) > cap:
-            draw = generator(seed, f"ava-speech/{'/'.join(key)}").permutation(len(clips))[:cap]
-            clips = [clips[index] for index in np.sort(draw)]
-        taken += clips
-    taken.sort()
-    starts = np.round([start for _, start in taken], 3)
-    cut = manifest.select([row for row, _ in taken])
-    return cut.with_column("start", starts.tolist()).with_column("end", np.round(starts + seconds, 3).tolist())
+def limited_films(training: int) -> int:
+    """How many of so many training films the limited task keeps: 30 of 140 and of more, 4 of 20, at least one."""
+    return max(1, min(LIMITED_TRAIN_FILMS, round(training * LIMITED_TRAIN_FILMS / TRAIN_FILMS)))
 
 
-def _load(root: Path, entry: DatasetEntry) -> Manifest:
+def _load(root: Path, entry: DatasetEntry, absent: list[str] | None) -> Manifest:
     folder = entry.folder(root)
     stems = {Path(stem).name: path for stem, path in audio_by_stem(folder).items()}
-    annotations = [row for row in _annotations(folder / "ava_speech_labels_v1.csv") if row[0] in stems]
+    listed = _annotations(folder / "ava_speech_labels_v1.csv", entry.name)
+    if absent is not None:
+        absent += sorted({film for film, *_ in listed if film not in stems})
+    annotations = [row for row in listed if row[0] in stems]
     films = sorted({film for film, *_ in annotations})
     if len(films) <= TEST_FILMS + VALID_FILMS:
         raise AuricleError(
@@ -133,7 +110,7 @@ def _load(root: Path, entry: DatasetEntry) -> Manifest:
     return Manifest.from_rows(rows, root=folder, source=entry.name)
 
 
-def _annotations(path: Path) -> list[tuple[str, float, float, str]]:
+def _annotations(path: Path, name: str) -> list[tuple[str, float, float, str]]:
     """(film, start, end, annotation) of each line; the published file has no header, a copy may have one."""
     annotations = []
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -145,11 +122,11 @@ def _annotations(path: Path) -> list[tuple[str, float, float, str]]:
                 annotations.append((film, float(start), float(end), annotation))
             except ValueError as error:
                 raise AuricleError(
-                    f"{ENTRY.name}: line {number} of {path} is {','.join(row)!r}; expected film,start,end,annotation"
+                    f"{name}: line {number} of {path} is {','.join(row)!r}; expected film,start,end,annotation"
                 ) from error
             if annotation not in _LABELS:
                 known = ", ".join(_LABELS)
-                raise AuricleError(f"{ENTRY.name}: line {number} of {path} is marked {annotation!r}; expected {known}")
+                raise AuricleError(f"{name}: line {number} of {path} is marked {annotation!r}; expected {known}")
     return annotations
 
 
@@ -159,15 +136,43 @@ ENTRY = DatasetEntry(
     domain="both",
     licence="CC BY 4.0 for the annotation",
     citation="S. Chaudhuri et al., AVA-Speech: A Densely Labeled Dataset of Speech Activity in Movies, 2018",
-    url="https://s3.amazonaws.com/ava-dataset/annotations/ava_speech_labels_v1.csv",
+    url=f"{_ANNOTATIONS}/ava_speech_labels_v1.csv",
     download="the films are your own",
     marker="AVA-Speech/ava_speech_labels_v1.csv",
     kind="binary",
     positive="speech",
     metric="average_precision",
     classes=2,
+    labels=("no_speech", "speech"),
+    class_noun="films",
+    counted="film",
     unit_seconds=1.0,
     clips=39874,
+    counts={"films": FILMS},
+    hours=40.0,
+    files=(
+        RemoteFile(f"{_ANNOTATIONS}/ava_speech_labels_v1.csv", unpack=False, into="AVA-Speech"),
+        RemoteFile(f"{_ANNOTATIONS}/ava_speech_file_names_v1.txt", unpack=False, into="AVA-Speech"),
+    ),
+    windows=Windows(),
     load=load,
+    exceptions="which films can still be had decides the split, and how many speak in it",
 )
-LIMITED_ENTRY = replace(ENTRY, name="ava-speech-limited", title="AVA-Speech, 30 films for training", load=load_limited)
+LIMITED_ENTRY = replace(
+    ENTRY,
+    name="ava-speech-limited",
+    title="AVA-Speech, 30 films for training",
+    counts={"films": LIMITED_TRAIN_FILMS + VALID_FILMS + TEST_FILMS},
+    hours=12.5,
+    load=load_limited,
+)
+FRAMES_ENTRY = replace(
+    ENTRY,
+    name="ava-speech-frames",
+    title="AVA-Speech, whole recordings",
+    kind="frames",
+    metric="frame_average_precision",
+    windows=None,
+    load=load_frames,
+    unit_seconds=900.0,
+)

@@ -8,21 +8,24 @@ sentences.
 from pathlib import Path
 
 from auricle.datasets.entry import DatasetEntry
+from auricle.datasets.recordings import listed_manifest
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 
 FOLDS = (("03", "08"), ("10", "09"), ("11", "13"), ("12", "14"), ("15", "16"))  # (man, woman)
 
 
-def load(root: Path) -> Manifest:
+def load(root: Path, *, absent: list[str] | None = None) -> Manifest:
     """The manifest: ``label``, ``fold`` (1 to 5), ``speaker`` (also ``group`` and ``cluster``), ``sex``, ``text_code``.
 
     Raises
     ------
     AuricleError
-        When the dataset is not there, or has a speaker that EmoDB has not.
+        When the dataset, or a recording that it lists, is not there, or it has a speaker that EmoDB has not.
     """
-    manifest = Manifest.read(ENTRY.folder(root) / "manifest.csv")
+    folder = ENTRY.folder(root)
+    rows = Manifest.read(folder / "manifest.csv").table.to_pylist()
+    manifest = listed_manifest(rows, folder=folder, name=ENTRY.name, absent=absent)
     fold_of = {speaker: fold for fold, speakers in enumerate(FOLDS, start=1) for speaker in speakers}
     speakers = manifest.column("speaker")
     if strange := [speaker for speaker in speakers if speaker not in fold_of]:
@@ -44,8 +47,10 @@ ENTRY = DatasetEntry(
     marker="emodb/manifest.csv",
     metric="balanced_accuracy",
     classes=7,
+    class_noun="emotions",
     unit_seconds=2.8,
     clips=535,
+    hours=0.41,
     load=load,
     exceptions="all folds share the ten sentences",
 )

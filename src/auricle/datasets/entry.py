@@ -1,18 +1,27 @@
 """What is known of a dataset, and how its folder is found: the part that every dataset shares."""
 
-import csv
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
-from auricle import audio
 from auricle.datasets.windows import Windows
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest, ManifestError
 
 Domain = Literal["speech", "non-speech", "both"]
 Kind = Literal["multi-class", "binary", "multi-label", "regression", "frames"]
+
+
+class Loader(Protocol):
+    """Reads a dataset's own layout.
+
+    What is listed but not there is an error, unless there is a list `absent`, which is given the names of it.
+    """
+
+    def __call__(self, root: Path, *, absent: list[str] | None = None) -> Manifest:
+        """The manifest of the dataset below `root`, the folder of all data, or of that in its own folder `root`."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -88,14 +97,18 @@ class DatasetEntry:
     clips : int
         Number of clips as published, of annotated segments for AVA-Speech.
     counts : Mapping
-        Published number of clips by split (``train``) or fold (``fold 1``); empty where nothing is published.
+        Published number of clips by split (``train``) or fold (``fold 1``), or of what `class_noun` and `counted` say
+        (``films``), which then counts in place of the clips; empty where nothing is published.
     hours : float, optional
-        Of sound in all clips, where published or exact by arithmetic.
+        Of sound in all clips: as published, else their number times their typical length.
     files : tuple of RemoteFile
         What may be fetched over HTTP.
+    split_list : str
+        File in the dataset's own folder that holds the split of published scores, where it may not be passed on:
+        without it the split is ours, and a copy is not the release.
     windows : Windows, optional
         How clips are cut from the rows of the manifest, where the task is one of short excerpts.
-    load : Callable
+    load : Loader
         Folder of all data (or the dataset's own) → manifest, with ``split`` or ``fold`` as officially given.
     valid_folds, test_folds : tuple of int
         Folds that the study of Ogg (2025) selects and scores on, where the official protocol is cross-validation.
@@ -123,8 +136,9 @@ class DatasetEntry:
     counts: Mapping[str, int] = field(default_factory=dict)
     hours: float | None = None
     files: tuple[RemoteFile, ...] = ()
+    split_list: str = ""
     windows: Windows | None = None
-    load: Callable[[Path], Manifest]
+    load: Loader
     valid_folds: tuple[int, ...] = ()
     test_folds: tuple[int, ...] = ()
     exceptions: str = ""
@@ -140,8 +154,8 @@ class DatasetEntry:
         root = Path(root)
         own, *rest = Path(self.marker).parts
         for folder in (root / own, root):
-            # A renamed folder is recognised by what is in it, but every plain dataset has a manifest.csv.
-            if folder.joinpath(*rest).exists() and (folder.name == own or rest != ["manifest.csv"]):
+            # A renamed folder is recognised by what is in it, but any folder may hold nothing more or a manifest.csv.
+            if folder.joinpath(*rest).exists() and (folder.name == own or rest not in ([], ["manifest.csv"])):
                 return folder
         raise AuricleError(
             f"{self.name}: expected {root / self.marker}; download with {self.url} ({self.download}, {self.licence})"
@@ -166,55 +180,3 @@ class DatasetEntry:
         return Manifest(manifest.table.drop_columns(["fold"]), manifest.root, manifest.source).with_column(
             "split", splits
         )
-
-
-def audio_by_stem(folder: Path, *, within: Iterable[str] = (".",)) -> dict[str, str]:
-    """The audio files below a folder by their path without suffix, since a copy may be in another format.
-
-    Parameters
-    ----------
-    folder
-        Paths count from here.
-    within
-        Subfolders to look in; one that is not there is left out.
-
-    Returns
-    -------
-    dict
-        Path without suffix → path, both with forward slashes; where a recording is there in two formats, the first
-        suffix of `auricle.audio.EXTENSIONS`.
-    """
-    found = [
-        file.relative_to(folder) for part in within if (folder / part).is_dir() for file in audio.find(folder / part)
-    ]
-    found.sort(key=lambda path: audio.EXTENSIONS.index(path.suffix.lower()), reverse=True)
-    return {path.with_suffix("").as_posix(): path.as_posix() for path in found}
-
-
-def listed_audio(listed: str, stems: dict[str, str], *, folder: Path, name: str) -> str:
-    """The audio file that a dataset's own list names, whatever its suffix.
-
-    Raises
-    ------
-    AuricleError
-        When it is not there in any format.
-    """
-    stem = Path(listed).with_suffix("").as_posix()
-    if stem not in stems:
-        raise AuricleError(f"{name}: {folder / listed} is listed but not there, in this or any other audio format")
-    return stems[stem]
-
-
-def read_csv(path: Path, *, name: str, columns: Iterable[str]) -> list[dict[str, str]]:
-    """The rows of a dataset's CSV file, which has at least these columns.
-
-    Raises
-    ------
-    AuricleError
-        When a column is missing.
-    """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file)
-        if missing := [column for column in columns if column not in (reader.fieldnames or ())]:
-            raise AuricleError(f"{name}: {path} has no column `{missing[0]}`; is it the published file?")
-        return list(reader)

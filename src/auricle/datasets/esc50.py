@@ -5,13 +5,14 @@
 
 from pathlib import Path
 
-from auricle.datasets.entry import DatasetEntry, audio_by_stem, listed_audio, read_csv
+from auricle.datasets.entry import DatasetEntry, RemoteFile
+from auricle.datasets.recordings import listed_manifest, read_csv
 from auricle.manifest import Manifest
 
 _COLUMNS = ("filename", "fold", "category", "esc10", "src_file", "take")
 
 
-def load(root: Path) -> Manifest:
+def load(root: Path, *, absent: list[str] | None = None) -> Manifest:
     """The manifest: ``label``, ``fold`` (1 to 5), ``cluster``, ``take`` and ``esc10`` (yes or no).
 
     Raises
@@ -20,10 +21,9 @@ def load(root: Path) -> Manifest:
         When the dataset, or a recording that it lists, is not there.
     """
     folder = ENTRY.folder(root)
-    stems = audio_by_stem(folder, within=["audio"])
     rows = [
         {
-            "path": listed_audio(f"audio/{row['filename']}", stems, folder=folder, name=ENTRY.name),
+            "path": f"audio/{row['filename']}",
             "label": row["category"],
             "fold": int(row["fold"]),
             "cluster": row["src_file"],
@@ -32,7 +32,7 @@ def load(root: Path) -> Manifest:
         }
         for row in read_csv(folder / "meta" / "esc50.csv", name=ENTRY.name, columns=_COLUMNS)
     ]
-    return Manifest.from_rows(rows, root=folder, source=ENTRY.name)
+    return listed_manifest(rows, folder=folder, within=["audio"], name=ENTRY.name, absent=absent)
 
 
 ENTRY = DatasetEntry(
@@ -47,6 +47,14 @@ ENTRY = DatasetEntry(
     classes=50,
     unit_seconds=5.0,
     clips=2000,
+    counts={f"fold {fold}": 400 for fold in range(1, 6)},
+    hours=2.78,
+    files=(
+        RemoteFile(
+            "https://github.com/karoldvl/ESC-50/archive/master.zip",
+            "md5:7771e4b9d86d0945acce719c7a59305a",
+        ),
+    ),
     load=load,
     valid_folds=(4,),
     test_folds=(5,),

@@ -2,7 +2,24 @@
 
 import difflib
 
-from auricle.datasets import ava_speech, digits, emodb, esc50, nsynth, speech_commands, urbansound8k, vctk
+from auricle.datasets import (
+    audioset,
+    ava_speech,
+    crema_d,
+    digits,
+    emodb,
+    esc50,
+    fsd50k,
+    gtzan,
+    magnatagatune,
+    nsynth,
+    speech_commands,
+    surge,
+    urbansound8k,
+    vctk,
+    voxceleb1,
+    voxforge,
+)
 from auricle.datasets.entry import DatasetEntry
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest, ManifestError
@@ -19,10 +36,24 @@ _entries = {
         vctk.ENTRY,
         ava_speech.ENTRY,
         ava_speech.LIMITED_ENTRY,
+        ava_speech.FRAMES_ENTRY,
         digits.ENTRY,
+        digits.SPEAKERS_ENTRY,
         emodb.ENTRY,
+        speech_commands.TWELVE_ENTRY,
+        voxceleb1.ENTRY,
+        voxforge.ENTRY,
+        crema_d.ENTRY,
+        gtzan.ENTRY,
+        nsynth.PITCH_ENTRY,
+        surge.ENTRY,
+        fsd50k.ENTRY,
+        magnatagatune.ENTRY,
+        audioset.BALANCED_ENTRY,
+        audioset.ENTRY,
     )
 }
+_ALIASES = {"audioset-20k": "audioset-balanced"}
 _ANSWERS = ("label", "labels", "target", "split", "fold", "group", "cluster")
 
 
@@ -40,6 +71,7 @@ def dataset(name: str) -> DatasetEntry:
         When there is none of that name; it says which is nearest.
     """
     key = name.lower().replace("_", "-")
+    key = _ALIASES.get(key, key)
     if key in _entries:
         return _entries[key]
     near = difflib.get_close_matches(key, _entries, n=1, cutoff=0.5)

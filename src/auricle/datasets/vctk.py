@@ -7,7 +7,8 @@ training; the first microphone is used (the paper does not say which). Speakers 
 import re
 from pathlib import Path
 
-from auricle.datasets.entry import DatasetEntry, audio_by_stem
+from auricle.datasets.entry import DatasetEntry, RemoteFile
+from auricle.datasets.recordings import audio_by_stem, listed_manifest
 from auricle.manifest import Manifest
 
 LAST_VALID_UTTERANCE = 25
@@ -17,10 +18,11 @@ _AUDIO = "wav48_silence_trimmed"
 _RECORDING = re.compile(r".*/(?P<speaker>\w+?)_(?P<utterance>\d+)_mic1")
 
 
-def load(root: Path) -> Manifest:
+def load(root: Path, *, absent: list[str] | None = None) -> Manifest:
     """The manifest: ``label`` and ``speaker``, ``split``, ``utterance``, ``text``, ``sex`` (f, m), ``age``, ``accent``.
 
-    What the corpus does not know of a speaker (texts of p315, all of a speaker who is not in its table) is null.
+    What the corpus does not know of a speaker (texts of p315, all of a speaker who is not in its table) is null. What
+    it has a text but no recording of (some of p362) is no clip; there is no list, so nothing is ever `absent`.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def load(root: Path) -> Manifest:
                 **speakers.get(speaker, {}),
             }
         )
-    return Manifest.from_rows(rows, root=folder, source=ENTRY.name)
+    return listed_manifest(rows, folder=folder, within=[_AUDIO], name=ENTRY.name, absent=absent)
 
 
 def split_of(utterance: int) -> str:
@@ -81,8 +83,17 @@ ENTRY = DatasetEntry(
     download="11 GB",
     marker="VCTK-Corpus-0.92/speaker-info.txt",
     classes=110,
+    class_noun="speakers",
     unit_seconds=3.0,
     clips=44455,
+    hours=44.0,
+    files=(
+        RemoteFile(
+            "https://datashare.ed.ac.uk/bitstream/handle/10283/3443/VCTK-Corpus-0.92.zip",
+            "sha256:f96258be9fdc2cbff6559541aae7ea4f59df3fcaf5cf963aae5ca647357e359c",
+            into="VCTK-Corpus-0.92",
+        ),
+    ),
     load=load,
     exceptions="each speaker was recorded in one session, so the room and the device tell speakers apart too",
 )
