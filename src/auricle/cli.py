@@ -292,8 +292,14 @@ def evaluate(
         str | None, typer.Option(help="Column of what must not stand on both sides of a split: site, speaker, film.")
     ] = None,
     positive: Annotated[str | None, typer.Option(help="Label to detect; the task is then one of detection.")] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds between excerpts of AVA-Speech; 0.01 as published.")
+    ] = None,
     protocol: Annotated[list[str] | None, typer.Option(help="How to score: ogg2025, …")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of probes per fold; by default the protocol's.")] = None,
+    save_probe: Annotated[
+        Path | None, typer.Option(help="Write a probe for `auricle predict` to this folder: one model, one task.")
+    ] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that decode; by default one per processor.")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
 ) -> None:
@@ -315,19 +321,22 @@ def evaluate(
     own = Own(label, group, positive)
     keep_freed_memory()
     with progress.EvaluationBar() as bar:
-        tasks = find_tasks(sources, root, own=own, cache=work_folder(out) / "datasets")
+        tasks = find_tasks(sources, root, own=own, hop=hop, cache=work_folder(out) / "datasets")
         summary = evaluate_models(
             models,
             tasks,
             out=out,
             protocols=protocol or ("ogg2025",),
             seeds=None if seeds is None else range(seeds),
+            probe_folder=save_probe,
             workers=workers,
             device=device,
             report=bar,
         )
     progress.show_scores(summary.tables)
     typer.echo(f"results: {summary.out}")
+    if save_probe is not None:
+        typer.echo(f"probe: {save_probe}   use it with `auricle predict {save_probe} RECORDINGS --out FILE.csv`")
 
 
 @app.command(name="results")

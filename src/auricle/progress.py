@@ -284,8 +284,9 @@ class EvaluationBar(WorkBar):
         """Show an event."""
         match event:
             case transfer_events.Plan(models, clips):
-                tasks = " · ".join(f"{name} {count:,} clips" for name, count in clips.items())
-                self._say(f"{models} model{'' if models == 1 else 's'} on {tasks}")
+                self._say(f"{models} model{'' if models == 1 else 's'} on")
+                for name, count in clips.items():
+                    self._say(f"  {escape(name)}: {count:,} clips")
             case transfer_events.Work() | transfer_events.Embedding() | transfer_events.Notice():
                 self._work(event)
 

@@ -21,6 +21,7 @@ from auricle.transfer.bootstrap import paired_difference
 from auricle.transfer.evaluation import Evaluation
 from auricle.transfer.run import RunSummary, evaluate_models
 from auricle.transfer.run_files import merged
+from auricle.transfer.saved_probe import load_probe
 from auricle.transfer.task import Task
 from auricle.transfer.task_source import Own, find_task
 
@@ -179,6 +180,18 @@ def test_files_that_disagree_are_refused(finished, tmp_path: Path) -> None:
     ):
         merged([summary.out, other])
     assert merged([summary.out, summary.out])[0] == rows
+
+
+def test_a_probe_to_be_used_is_saved_with_what_it_scored(sounds: Path, tmp_path: Path) -> None:
+    task = tasks_of(sounds)[0]
+    folder = tmp_path / "probe"
+    summary = evaluate_models(MODELS[:1], [task], out=tmp_path / "x.parquet", seeds=[0], workers=1, probe_folder=folder)
+    saved = load_probe(folder)
+    assert (saved.model, saved.task, saved.window) == (MODELS[0], "pitch", 0.3)
+    assert saved.probe.classes == ("high", "low", "middle")
+    assert saved.scores == {row.metric: row.value for row in results.summary(summary.results)}
+    with pytest.raises(AuricleError, match="one model, one task and one protocol"):
+        evaluate_models(MODELS, [task], out=tmp_path / "x.parquet", probe_folder=folder)
 
 
 def test_a_second_process_is_refused(sounds: Path, tmp_path: Path) -> None:

@@ -28,9 +28,11 @@ from auricle.transfer.clip_sets import Embedded
 from auricle.transfer.contestants import Contestant, refuse_same_weights
 from auricle.transfer.evaluation import SEEDS
 from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
+from auricle.transfer.fitting import fit_probe
 from auricle.transfer.probing import COMPARISON_SEED, Probed, ProbePlan, compare_pairs, probe
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_index
+from auricle.transfer.saved_probe import save_probe
 from auricle.transfer.task import Task, refuse_namesakes
 
 _Piece = TypeVar("_Piece")
@@ -73,6 +75,7 @@ def evaluate_models(
     out: Path,
     protocols: Sequence[str] = ("ogg2025",),
     seeds: Sequence[int] | None = None,
+    probe_folder: Path | None = None,
     workers: int | None = None,
     device: str = "auto",
     report: Report = say_nothing,
@@ -91,6 +94,8 @@ def evaluate_models(
         Names in `auricle.transfer.protocols.PROTOCOLS`.
     seeds
         Of the probes; those of the protocol when not given.
+    probe_folder
+        Where to write a probe to be used (:mod:`auricle.transfer.saved_probe`), for one model on one task.
     workers
         Processes that decode; by default one per available processor.
     device
@@ -113,10 +118,12 @@ def evaluate_models(
         ProbePlan(name, protocol_named(name).settings, tuple(SEEDS if seeds is None else seeds))
         for name in dict.fromkeys(protocols)
     ]
+    if probe_folder is not None and (len(models), len(tasks), len(plans)) != (1, 1, 1):
+        raise AuricleError("a probe is of one model, one task and one protocol: give one of each to save it")
     work = work_folder(out)
     with FolderLock(work):
         try:
-            return _Run(out, list(tasks), plans, device, workers, report).all(models)
+            return _Run(out, list(tasks), plans, device, workers, report).all(models, probe_folder)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 f"stopped; what is done is kept in {work}, and the same command goes on where it was"
@@ -135,7 +142,7 @@ class _Run:
         self.stages = Stages(work_folder(out))
         self.notices: list[str] = []
 
-    def all(self, models: Sequence[str]) -> RunSummary:
+    def all(self, models: Sequence[str], probe_folder: Path | None) -> RunSummary:
         contestants = [Contestant.find(model) for model in dict.fromkeys(models)]
         refuse_same_weights(contestants)
         self.report(Plan(len(contestants), {task.name: len(task.manifest) for task in self.tasks}))
@@ -148,6 +155,8 @@ class _Run:
         rows = [row for entry in probed for row in entry.results]
         metrics = {task.name: task.metric for task in self.tasks}
         tables = self._compare(score_tables(rows, metrics=metrics), probed)
+        if probe_folder is not None:
+            self._save_probe(probe_folder, probed[0], embedded[probed[0].encoder.label, probed[0].task.name])
         results.write(self.out, rows)
         write_index(self.out, probed)
         self.report(End(self.stages.done, self.stages.cached, self.out))
@@ -202,6 +211,34 @@ class _Run:
                 "probing", pieces, lambda piece: f"{piece[2].name}, {piece[1].label}, {piece[0].protocol}"
             )
         ]
+
+    def _save_probe(self, folder: Path, probed: Probed[Contestant], embedded: Embedded[Contestant]) -> None:
+        """Train a probe to be used, and write it with what it scored."""
+        task, encoder, plan = probed.task, probed.encoder, self.plans[0]
+        if task.kind == "frames":
+            raise AuricleError(f"{task.name} is a task of frames: a probe to be used is trained on clips")
+        rows, vectors = embedded.of(task)
+        manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+        fitted = fit_probe(
+            vectors,
+            manifest,
+            kind=task.kind,
+            positive=task.positive,
+            protocol=plan.protocol,
+            settings=plan.settings,
+            seeds=plan.seeds,
+            device=self.device,
+        )
+        save_probe(
+            folder,
+            fitted,
+            model=encoder.source,
+            weights_fingerprint=encoder.fingerprint,
+            manifest=manifest,
+            task=task.name,
+            protocol=plan.label,
+            scores={row.metric: row.value for row in probed.results if row.is_summary},
+        )
 
     def _compare(self, tables: list[ScoreTable], probed: list[Probed[Contestant]]) -> list[ScoreTable]:
         by_row = {results.identity(row): entry for entry in probed for row in entry.results if row.is_summary}

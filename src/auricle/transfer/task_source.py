@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import pyarrow as pa
 
+from auricle.datasets.check import LocalCopy, check
 from auricle.datasets.entry import DatasetEntry, Kind
 from auricle.datasets.registry import dataset, list_datasets
 from auricle.datasets.windows import WindowedTask
@@ -161,13 +162,15 @@ def published_task(entry: DatasetEntry, root: Path, *, hop: float | None = None)
         When its data are not there.
     """
     about = [entry.citation, f"licence {entry.licence}", *([entry.exceptions] if entry.exceptions else [])]
-    manifest, name, cut = entry.load(root), entry.name, None
+    copy = check(entry, root)
+    manifest, name, cut = copy.manifest, copy.name, None
     if entry.windows is not None:
         windows = entry.windows if hop is None else replace(entry.windows, hop=hop)
         cut = WindowedTask(manifest, windows)
         manifest = _excerpts(cut)
         if windows != entry.windows:
-            name += f" (excerpts every {windows.hop:g} s)"
+            how = f"excerpts every {windows.hop:g} s"
+            name = f"{name.removesuffix(')')}; {how})" if name.endswith(")") else f"{name} ({how})"
     return Task(
         name=name,
         title=entry.title,
@@ -178,7 +181,15 @@ def published_task(entry: DatasetEntry, root: Path, *, hop: float | None = None)
         about="; ".join(about),
         published_clips=None if cut is not None else entry.clips,
         excerpts=cut,
+        notices=_missing(copy),
     )
+
+
+def _missing(copy: LocalCopy) -> tuple[str, ...]:
+    if not copy.missing:
+        return ()
+    some = ", ".join(copy.missing[:3]) + (", …" if len(copy.missing) > 3 else "")
+    return (f"{copy.entry.name}: {len(copy.missing):,} of what it lists is not there ({some})",)
 
 
 def _excerpts(cut: WindowedTask) -> Manifest:
