@@ -53,10 +53,6 @@ class Classifier(nn.Module):
         logits: Tensor = self.linear(self.norm(embedding))
         return logits
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits ``(batch, outputs)`` → what the loss makes of them."""
-        return torch.softmax(logits, dim=1) if self.exclusive else torch.sigmoid(logits)
-
     def folded_head(self) -> tuple[Tensor, Tensor]:
         """The head in evaluation mode as one layer: weight ``(outputs, embedding_dim)`` and bias ``(outputs,)``."""
         assert self.norm.running_mean is not None and self.norm.running_var is not None

@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from auricle import clips as clips_module
 from auricle.clips import ClipReader, Clips, Stretch
 from auricle.errors import AuricleError
-from auricle.transfer.splits import Partition, labels_of, partitions, refuse_untrained
+from auricle.transfer.splits import Partition, partitions
+from auricle.transfer.targets import Targets, refuse_unlearnable, targets_of
 from auricle.transfer.task import Task
 
 LONGEST_CROP = 10.0  # seconds, where none is asked for
@@ -21,41 +20,19 @@ _GIB = 1 << 30
 Rows = NDArray[np.int64]
 
 
-@dataclass(frozen=True)
-class Targets:
-    """What is to be predicted.
-
-    Attributes
-    ----------
-    classes
-        Names of the outputs; of a binary task the two classes, the positive one last.
-    values
-        ``(n, outputs)`` float32: 1 for each class that a row of the manifest is of.
-    exclusive
-        Whether a clip is of exactly one class.
-    """
-
-    classes: tuple[str, ...]
-    values: Tensor
-    exclusive: bool
-
-
-def targets_of(task: Task, part: Partition) -> Targets:
-    """The targets of a task.
+def learnable(task: Task, part: Partition) -> Targets:
+    """What there is to learn.
 
     Raises
     ------
     AuricleError
-        When its kind has none, a clip has no label, or a class cannot be trained.
+        When the task is not one of classes, a clip has no label, or a class cannot be trained.
     """
-    if task.kind not in ("multi-class", "binary"):
+    if task.kind == "regression" or task.kind == "frames":
         raise AuricleError(f"{task.name} is of kind {task.kind}: fine-tuning learns classes, of one or several labels")
-    labels = labels_of(task.manifest, positive=task.positive)
-    refuse_untrained(labels, [part], task.manifest.source)
-    values = torch.from_numpy(labels.of_clip)
-    if task.kind == "binary":
-        return Targets(labels.classes, values[:, None].float(), exclusive=False)
-    return Targets(labels.classes, torch.nn.functional.one_hot(values, len(labels.classes)).float(), exclusive=True)
+    targets = targets_of(task.manifest, kind=task.kind, positive=task.positive)
+    refuse_unlearnable(targets, [part], task.manifest.source)
+    return targets
 
 
 def partition_of(task: Task, fold: int | None) -> Partition:

@@ -7,7 +7,8 @@
     auricle finetune --resume runs/digits
 
 The run's folder holds `recipe.yaml` (everything resolved), `metrics.jsonl`, `rejected.csv`, `checkpoints/` (the
-training state), `model/` (the encoder of the best epoch) and at the end `results.parquet`. A run that is killed at any
+training state) and at the end `model/` (the encoder of the best epoch), `probe/` (its head, for `auricle predict`) and
+`results.parquet`. A run that is killed at any
 moment and resumed gives the same weights as one that was not, bit for bit on a CPU with the same threads and versions.
 """
 
@@ -15,8 +16,7 @@ import copy
 import shutil
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -32,77 +32,29 @@ from auricle.finetuning import scoring
 from auricle.finetuning.augmentation import MaskedFrontEnd, mixup
 from auricle.finetuning.classifier import Classifier, parameter_groups
 from auricle.finetuning.events import Decoding, End, Note, Plan, Report, Step, say_nothing
-from auricle.finetuning.labelled_clips import LabelledClips, Targets, measure, partition_of, targets_of
+from auricle.finetuning.labelled_clips import LabelledClips, learnable, measure, partition_of
+from auricle.finetuning.outcome import RESULTS_FILE, finish
 from auricle.finetuning.recipe import FineTuning, read_recipe
+from auricle.finetuning.state import Run
 from auricle.models import registry
 from auricle.models.depth import layers_in_order
-from auricle.models.encoder import Encoder, ModelCard
+from auricle.models.encoder import Encoder
 from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
-from auricle.results import Result
 from auricle.training import (
     MetricsFile,
-    TrainingState,
-    environment,
     environment_differences,
     keep_freed_memory,
     learning_rate_at,
     list_states,
     load_state,
     make_accelerator,
-    optimizer_tensors,
     refuse_infinite_loss,
-    restore_optimizer,
-    save_state,
     stop_requests,
 )
 from auricle.transfer.splits import Partition
+from auricle.transfer.targets import Targets
 from auricle.transfer.task import Task
 from auricle.transfer.task_source import Own, find_task
-
-_RESULTS = "results.parquet"
-
-
-@dataclass
-class _Run:
-    """What a checkpoint holds, and what the loop works on."""
-
-    recipe: FineTuning
-    folder: Path
-    accelerator: Accelerator
-    classifier: Classifier
-    optimizer: torch.optim.Optimizer
-    best: dict[str, Tensor]  # the classifier's tensors at its best epoch
-    best_score: float = -1.0
-    best_step: int = 0
-    step: int = 0
-
-    def save(self) -> None:
-        """Write the training state; the main process only."""
-        tensors = {f"now.{name}": value for name, value in self.classifier.state_dict().items()}
-        tensors |= {f"best.{name}": value for name, value in self.best.items()}
-        tensors |= optimizer_tensors(self.optimizer)
-        values = {name: getattr(self, name) for name in ("step", "best_score", "best_step")}
-        state = TrainingState(tensors, {**values, "environment": environment()})
-        save_state(self.folder / "checkpoints", self.step, state, keep=self.recipe.keep_checkpoints)
-
-    def restore(self, state: TrainingState) -> None:
-        """Go back to a state."""
-        self.classifier.load_state_dict(_below("now.", state.tensors))
-        device = self.accelerator.device
-        self.best = {name: value.to(device) for name, value in _below("best.", state.tensors).items()}
-        restore_optimizer(self.optimizer, state.tensors)
-        for name in ("step", "best_score", "best_step"):
-            setattr(self, name, state.values[name])
-
-    def keep(self, score: float) -> None:
-        """Take what the classifier is now as the best, when its validation score is better than all before."""
-        if score > self.best_score:
-            self.best = copy.deepcopy(self.classifier.state_dict())
-            self.best_score, self.best_step = score, self.step
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 
 
 def finetune(recipe: FineTuning, folder: Path, *, report: Report = say_nothing) -> Path:
@@ -126,8 +78,8 @@ def finetune(recipe: FineTuning, folder: Path, *, report: Report = say_nothing) 
 def resume(folder: Path, *, report: Report = say_nothing) -> Path:
     """Go on with the run in `folder` from its last checkpoint; returns the folder of the trained model."""
     recipe = read_recipe(folder / "recipe.yaml")
-    if (folder / _RESULTS).exists():
-        report(End(results.summary(results.read(folder / _RESULTS))))
+    if (folder / RESULTS_FILE).exists():
+        report(End(results.summary(results.read(folder / RESULTS_FILE))))
         return folder / "model"
     return _train(recipe, folder, report)
 
@@ -142,7 +94,7 @@ def _train(recipe: FineTuning, folder: Path, report: Report) -> Path:
     own = Own(label=recipe.label, group=recipe.group, positive=recipe.positive)
     task = find_task(recipe.task, None if recipe.root is None else Path(recipe.root), own=own)
     part = partition_of(task, recipe.fold)
-    targets = targets_of(task, part)
+    targets = learnable(task, part)
     encoder = registry.load(recipe.model, seed=recipe.seed)
     with ExitStack() as stack:
         if main:
@@ -176,26 +128,26 @@ def _train(recipe: FineTuning, folder: Path, report: Report) -> Path:
                 run.save()
         report(_plan(run, task, part, targets, data, crop_seconds, steps))
         _loop(run, task, targets, data, crops, steps, metrics, report)
-        summaries = _finish(run, task, part, targets, data)
+        summaries = finish(run, task, part, targets, data)
         if main:
             shutil.rmtree(folder / "audio", ignore_errors=True)
         report(End(summaries))
     return folder / "model"
 
 
-def _prepare(recipe: FineTuning, encoder: Encoder, targets: Targets, folder: Path, accelerator: Accelerator) -> _Run:
+def _prepare(recipe: FineTuning, encoder: Encoder, targets: Targets, folder: Path, accelerator: Accelerator) -> Run:
     """Classifier and optimiser on their device."""
     torch.manual_seed(recipe.seed)
-    classifier = Classifier(encoder, outputs=targets.values.shape[1], exclusive=targets.exclusive)
+    classifier = Classifier(encoder, outputs=targets.outputs, exclusive=targets.kind == "multi-class")
     if accelerator.num_processes > 1:
         use_global_batch_norm(classifier)
     classifier.to(accelerator.device)
     groups = parameter_groups(classifier, layer_decay=recipe.layer_decay, weight_decay=recipe.weight_decay)
     optimizer = torch.optim.AdamW(groups, lr=recipe.learning_rate, fused=True)
-    return _Run(recipe, folder, accelerator, classifier, optimizer, best=copy.deepcopy(classifier.state_dict()))
+    return Run(recipe, folder, accelerator, classifier, optimizer, best=copy.deepcopy(classifier.state_dict()))
 
 
-def _open_clips(run: _Run, task: Task, part: Partition, report: Report) -> LabelledClips:
+def _open_clips(run: Run, task: Task, part: Partition, report: Report) -> LabelledClips:
     """Find, measure and, when it fits, decode the task's clips."""
     recipe, main = run.recipe, run.accelerator.is_main_process
     measured = measure(task, part, sample_rate=run.classifier.encoder.sample_rate, workers=recipe.workers)
@@ -212,7 +164,7 @@ def _open_clips(run: _Run, task: Task, part: Partition, report: Report) -> Label
 
 
 def _loop(
-    run: _Run,
+    run: Run,
     task: Task,
     targets: Targets,
     data: LabelledClips,
@@ -232,7 +184,7 @@ def _loop(
     )
     # Epochs end between two steps; clips go on in one stream.
     ends = {max(1, round((epoch + 1) * len(crops) / recipe.batch_size)) for epoch in range(recipe.epochs)} | {steps}
-    truth = targets.values[data.rows[data.valid]]
+    wanted = torch.from_numpy(targets.indicator).float()
     total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
     with stop_requests() as stop, MaskedFrontEnd(classifier.encoder, recipe.specaugment, seed=recipe.seed) as masked:
         for passes, (waveform, clips) in enumerate(batches, start=run.step * recipe.accumulate):
@@ -246,11 +198,11 @@ def _loop(
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             index = torch.arange(passes * batch, (passes + 1) * batch)
-            sound, wanted = _mixed(run, waveform, targets.values[data.rows[clips.numpy()]], index, rows)
+            sound, shares = _mixed(run, waveform, wanted[data.rows[clips.numpy()]], index, rows)
             masked.next(index[rows])
             _seed_dropout(recipe.seed, passes, accelerator.process_index)
             with accelerator.accumulate(network):
-                loss = network(sound, wanted)
+                loss = network(sound, shares)
                 accelerator.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad()
@@ -272,7 +224,7 @@ def _loop(
                     checkpoints=run.folder / "checkpoints",
                     learning_rate=recipe.learning_rate,
                 )
-                valid = _score(run, task, truth, data) if epoch_ends else None
+                valid = _score(run, task, targets, data) if epoch_ends else None
                 if valid is not None:
                     run.keep(valid)
                 state = Step(
@@ -301,7 +253,7 @@ def _loop(
                 )
 
 
-def _mixed(run: _Run, waveform: Tensor, wanted: Tensor, index: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
+def _mixed(run: Run, waveform: Tensor, wanted: Tensor, index: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
     """This process's rows of a batch, mixed with others of the global batch where the recipe says so."""
     recipe, accelerator = run.recipe, run.accelerator
     waveform, wanted = waveform.to(accelerator.device), wanted.to(accelerator.device)
@@ -319,58 +271,15 @@ def _seed_dropout(seed: int, passes: int, process: int) -> None:
     torch.manual_seed(int(key))
 
 
-def _score(run: _Run, task: Task, truth: Tensor, data: LabelledClips) -> float:
+def _score(run: Run, task: Task, targets: Targets, data: LabelledClips) -> float:
     """The task's metric on the validation part."""
-    scores = _predict(run, data, "valid", precision=run.recipe.precision)
-    measured = scoring.measures(truth, scores, exclusive=run.classifier.exclusive)
+    logits = run.predict(data, "valid", precision=run.recipe.precision)
+    measured = scoring.measures(targets.indicator[data.rows[data.valid]], logits, kind=targets.kind)
     return float(measured[task.metric](None))
 
 
-def _predict(run: _Run, data: LabelledClips, part: str, *, precision: str) -> Tensor:
-    accelerator = run.accelerator
-    share = slice(accelerator.process_index, None, accelerator.num_processes)
-    return scoring.predict(run.classifier, data, getattr(data, part), precision=precision, share=share)
-
-
-def _finish(run: _Run, task: Task, part: Partition, targets: Targets, data: LabelledClips) -> list[Result]:
-    """Score the best epoch on the test part, and write it as a model."""
-    recipe, encoder, manifest = run.recipe, run.classifier.encoder, task.manifest
-    run.classifier.load_state_dict(run.best)
-    scores = _predict(run, data, "test", precision="float32")
-    rows = data.rows[data.test]
-    clusters = next((manifest.column(name) for name in ("cluster", "group") if manifest.has(name)), None)
-    row = partial(
-        Result,
-        model=recipe.model.rstrip("/"),
-        weights_fingerprint=encoder.weights_fingerprint,
-        task=task.name,
-        dataset_fingerprint=manifest.fingerprint,
-        protocol=recipe.label_of_protocol + (f", fold {part.fold}" if part.fold is not None else ""),
-        n=len(rows),
-    )
-    measured = scoring.measures(targets.values[rows], scores, exclusive=run.classifier.exclusive)
-    summaries = scoring.results_of(measured, [clusters[at] if clusters else None for at in rows], row)
-    if run.accelerator.is_main_process:
-        encoder.name = f"{encoder.name}-{task.name}"
-        encoder.card = _card(run, task, data, summaries)
-        encoder.cpu().save_pretrained(run.folder / "model")
-        results.write(run.folder / _RESULTS, summaries)
-    return summaries
-
-
-def _card(run: _Run, task: Task, data: LabelledClips, summaries: list[Result]) -> ModelCard:
-    before = run.classifier.encoder.card
-    return ModelCard(
-        licence=f"{before.licence}; and that of the training data",
-        source=f"{before.source}; fine-tuned by Auricle",
-        data=f"{before.data}; {task.title}: {len(data.train):,} clips",
-        recipe=run.recipe.model_dump(mode="json", exclude={"root"}),
-        scores={f"{task.name} {result.metric}": result.value for result in summaries},
-    )
-
-
 def _plan(
-    run: _Run, task: Task, part: Partition, targets: Targets, data: LabelledClips, crop_seconds: float, steps: int
+    run: Run, task: Task, part: Partition, targets: Targets, data: LabelledClips, crop_seconds: float, steps: int
 ) -> Plan:
     return Plan(
         task=task.name if part.fold is None else f"{task.name}, fold {part.fold} tested",

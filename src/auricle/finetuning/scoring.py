@@ -6,7 +6,6 @@ from functools import partial
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from auricle.embedding.batches import Embedder, Rows
 from auricle.embedding.pools import Clip
@@ -17,6 +16,7 @@ from auricle.models.global_norm import sum_over_processes
 from auricle.results import Result
 from auricle.transfer import metrics
 from auricle.transfer.bootstrap import Floats, interval
+from auricle.transfer.targets import Kind
 
 BATCH_SECONDS = 60.0  # of sound that go through the encoder at a time
 POOL_CLIPS = 256  # whose samples are held at a time
@@ -26,8 +26,8 @@ Metric = Callable[[Floats | None], Floats]
 
 def predict(
     classifier: Classifier, data: LabelledClips, clips: NDArray[np.int64], *, precision: str, share: slice
-) -> Tensor:
-    """Probabilities ``(len(clips), outputs)`` of whole clips, on the CPU; `share` of them by this process.
+) -> NDArray[np.float32]:
+    """Logits ``(len(clips), outputs)`` of whole clips; `share` of them by this process.
 
     Raises
     ------
@@ -51,36 +51,48 @@ def predict(
                     path = data.clips.stretches[data.clips.stretch[clips[at]]].path
                     raise AuricleError(f"{path} {rows}")
                 with torch.inference_mode():
-                    logits = classifier.logits(torch.from_numpy(rows.embeddings).to(embedder.device))
-                    found[at] = classifier.probabilities(logits)[0]
+                    found[at] = classifier.logits(torch.from_numpy(rows.embeddings).to(embedder.device))[0]
     finally:
         classifier.train(was_training)
-    return sum_over_processes(found).cpu()
+    logits: NDArray[np.float32] = sum_over_processes(found).cpu().numpy()
+    return logits
 
 
-def measures(truth: Tensor, scores: Tensor, *, exclusive: bool) -> Mapping[str, Metric]:
+def measures(truth: NDArray[np.bool_], logits: NDArray[np.float32], *, kind: Kind) -> Mapping[str, Metric]:
     """The metrics of a kind of task, each a function of the clips' weights.
 
     Parameters
     ----------
     truth
-        ``(n, outputs)``: 1 for each class that a clip is of.
-    scores
-        ``(n, outputs)`` probabilities.
-    exclusive
-        Whether a clip is of exactly one class.
+        ``(n, outputs)``: which classes a clip is of.
+    logits
+        ``(n, outputs)``.
+    kind
+        ``multi-class``, ``binary`` or ``multi-label``.
     """
-    if exclusive:
-        right, guess = truth.argmax(dim=1).numpy(), scores.argmax(dim=1).numpy()
+    if kind == "multi-class":
+        right, guess = truth.argmax(axis=1), logits.argmax(axis=1)
         return {
             "accuracy": lambda weights: metrics.accuracy(right, guess, weights=weights),
             "balanced_accuracy": lambda weights: metrics.balanced_accuracy(right, guess, weights=weights),
         }
-    positive, score = truth[:, 0].numpy() > 0.5, scores[:, 0].numpy()
-    return {
-        "average_precision": lambda weights: metrics.average_precision(positive, score, weights=weights),
-        "prevalence": lambda weights: metrics.prevalence(positive, weights=weights),
-    }
+    if kind == "binary":
+        positive, score = truth[:, 0], logits[:, 0]
+        return {
+            "average_precision": lambda weights: metrics.average_precision(positive, score, weights=weights),
+            "prevalence": lambda weights: metrics.prevalence(positive, weights=weights),
+        }
+    return {"mean_average_precision": partial(_mean_average_precision, truth, logits)}
+
+
+def _mean_average_precision(truth: NDArray[np.bool_], logits: NDArray[np.float32], weights: Floats | None) -> Floats:
+    """Mean over the classes that any clip is of."""
+    each = [
+        metrics.average_precision(truth[:, output], logits[:, output], weights=weights)
+        for output in np.flatnonzero(truth.any(axis=0))
+    ]
+    mean: Floats = np.nanmean(each, axis=0)
+    return mean
 
 
 def results_of(measured: Mapping[str, Metric], cluster: list[str | None], row: "partial[Result]") -> list[Result]:
