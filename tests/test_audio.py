@@ -29,7 +29,7 @@ def frequency(waveform: np.ndarray, rate: int) -> float:
 # --- what is decoded
 
 
-@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".WAV"])
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".au", ".WAV"])
 def test_a_tone_comes_back_from_every_format(suffix, tone, sound_file):
     given = tone(1000, seconds=2, rate=48000)
     path = sound_file(f"tone{suffix}", given, 48000, **({"format": "WAV"} if suffix == ".WAV" else {}))

@@ -46,7 +46,7 @@ __all__ = [
     "write",
 ]
 
-EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".oga", *PYAV_EXTENSIONS)
+EXTENSIONS = (".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif", ".au", ".oga", *PYAV_EXTENSIONS)
 
 _QUALITY = "HQ"  # soxr's 20-bit filter, its pass band up to 0.91 of the lower Nyquist frequency
 _MARGIN = 0.05  # s on either side of an excerpt: soxr's filter reaches less than 0.01 s at 8 kHz

@@ -1,10 +1,15 @@
 """Each loader on a tiny copy of its published layout."""
 
+import json
 import shutil
 from collections import Counter
 
+import numpy as np
 import pytest
+import soundfile
 
+from auricle import audio
+from auricle.datasets.check import check
 from auricle.datasets.registry import dataset
 from auricle.errors import AuricleError
 
@@ -61,6 +66,29 @@ def test_urbansound8k(tmp_path):
     assert entry.study_split(manifest).column("split") == ["train"] * 8 + ["valid", "test"]
 
 
+@pytest.mark.parametrize(
+    ("rate", "channels", "subtype"),
+    [
+        (8000, 1, "PCM_U8"),
+        (11025, 1, "MS_ADPCM"),
+        (44100, 2, "PCM_16"),
+        (48000, 2, "FLOAT"),
+        (96000, 2, "PCM_24"),
+        (192000, 1, "PCM_32"),
+    ],
+)
+def test_urbansound8k_s_mixed_rates_depths_and_channels_sound_alike(rate, channels, subtype, tmp_path):
+    layouts.urbansound8k(tmp_path)
+    file = tmp_path / "UrbanSound8K" / "audio" / "fold1" / "1001-3-0-0.wav"
+    tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(2 * rate) / rate)
+    soundfile.write(file, np.repeat(tone[:, None], channels, axis=1), rate, subtype=subtype)
+    heard = audio.read(dataset("urbansound8k").load(tmp_path).files[0], sample_rate=16000)
+    assert len(heard) / 16000 == pytest.approx(2.0, abs=0.1)  # ADPCM fills its last block
+    spectrum = np.abs(np.fft.rfft(heard[:16000]))
+    assert int(spectrum.argmax()) == 440
+    assert np.abs(heard[8000:16000]).max() == pytest.approx(0.5, abs=0.03)
+
+
 def test_speech_commands(tmp_path):
     layouts.speech_commands(tmp_path)
     manifest = dataset("speech_commands").load(tmp_path)
@@ -97,6 +125,19 @@ def test_vctk_and_its_three_known_gaps(tmp_path):
     assert not manifest.has("group")  # the speaker is the class
 
 
+def test_vctk_p362_has_texts_that_nobody_is_heard_to_read(tmp_path):
+    layouts.vctk(tmp_path)
+    folder = tmp_path / "VCTK-Corpus-0.92"
+    layouts.silence(folder / "wav48_silence_trimmed" / "p362" / "p362_002_mic1.flac")
+    layouts.silence(folder / "wav48_silence_trimmed" / "p362" / "p362_003_mic2.flac")
+    for utterance in ("001", "002", "003"):
+        layouts.text(folder / "txt" / "p362" / f"p362_{utterance}.txt", "Ask her to bring these things.")
+    copy = check(dataset("vctk"), tmp_path)
+    paths = [path for path in copy.manifest.column("path") if "p362" in path]
+    assert paths == ["wav48_silence_trimmed/p362/p362_002_mic1.flac"]
+    assert copy.missing == []  # so it was released
+
+
 @pytest.mark.parametrize("below", ["nsynth", "."])
 def test_nsynth(below, tmp_path):
     layouts.nsynth(tmp_path, below=below)
@@ -111,6 +152,35 @@ def test_nsynth(below, tmp_path):
         "source": "synthetic",
     }
     assert manifest.column("split") == ["train", "valid", "test"]  # though valid and test share an instrument
+
+
+def test_nsynth_tests_no_synth_lead(tmp_path):
+    layouts.nsynth(tmp_path)
+    for split in ("train", "valid"):
+        examples = tmp_path / "nsynth" / f"nsynth-{split}" / "examples.json"
+        note = f"synth_lead_synthetic_00{split == 'train':d}-060-127"
+        facts = {
+            "pitch": 60,
+            "velocity": 127,
+            "instrument_str": note.partition("-")[0],
+            "instrument_family_str": "synth_lead",
+            "instrument_source_str": "synthetic",
+        }
+        examples.write_text(json.dumps({**json.loads(examples.read_text()), note: facts}))
+        layouts.silence(examples.parent / "audio" / f"{note}.wav")
+    manifest = dataset("nsynth").load(tmp_path)
+    families = {split: set() for split in ("train", "valid", "test")}
+    for split, label in zip(manifest.column("split"), manifest.column("label"), strict=True):
+        families[split].add(label)
+    assert families == {"train": {"bass", "synth_lead"}, "valid": {"guitar", "synth_lead"}, "test": {"guitar"}}
+    assert "synth_lead" in dataset("nsynth").labels and len(dataset("nsynth").labels) == 11
+
+
+def test_nsynth_s_pitch_is_a_number_to_predict(tmp_path):
+    layouts.nsynth(tmp_path)
+    manifest = dataset("nsynth-pitch").load(tmp_path)
+    assert manifest.column("target") == [22.0, 60.0, 72.0]
+    assert manifest.column("family") == ["bass", "guitar", "guitar"]
 
 
 def test_nsynth_without_its_large_training_part(tmp_path):
@@ -165,6 +235,23 @@ def test_digits(tmp_path):
     assert manifest.column("label") == ["0", "1", "2"]
     assert manifest.column("split") == ["test", "valid", "train"]
     assert manifest.column("take") == [0, 5, 10]
+
+
+def test_digits_by_speaker_hold_out_one_of_six(tmp_path):
+    layouts.digits_by_speakers(tmp_path)
+    manifest = dataset("digits-speakers").load(tmp_path)
+    folds = {fold: set() for fold in range(1, 7)}
+    for fold, speaker in zip(manifest.column("fold"), manifest.column("group"), strict=True):
+        folds[fold].add(speaker)
+    assert [len(speakers) for speakers in folds.values()] == [1] * 6
+    assert manifest.column("cluster") == manifest.column("speaker")
+    assert set(dataset("digits").load(tmp_path).column("split")) == {"train", "valid", "test"}  # the same files by take
+    table = tmp_path / "digits" / "manifest.csv"
+    table.write_text(table.read_text().replace("theo", "thea"))
+    for file in (tmp_path / "digits" / "audio").glob("*_theo_*"):
+        file.rename(file.with_name(file.name.replace("theo", "thea")))
+    with pytest.raises(AuricleError, match="unknown speaker 'thea'; expected one of george, jackson"):
+        dataset("digits-speakers").load(tmp_path)
 
 
 def test_emodb_holds_out_a_woman_and_a_man_in_each_fold(tmp_path):

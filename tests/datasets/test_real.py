@@ -5,8 +5,10 @@ from collections import Counter, defaultdict
 import pytest
 
 from auricle import audio
+from auricle.datasets.check import check
 from auricle.datasets.registry import dataset, training_part
 from auricle.datasets.windows import WindowedTask
+from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 
 pytestmark = pytest.mark.real
@@ -27,6 +29,44 @@ def test_clips_and_classes(name, clips, classes, real_data):
     manifest = dataset(name).load(real_data).validate(files=True)
     assert len(manifest) == clips
     assert len(set(manifest.column("label"))) == classes
+
+
+@pytest.mark.parametrize(
+    ("name", "called"),
+    [
+        ("esc50", "esc50"),
+        ("emodb", "emodb"),
+        ("speech-commands", "speech-commands (local: 20 words, 6,000 clips)"),
+        ("vctk", "vctk (local: 125 speakers, 2,500 clips)"),
+        ("nsynth", "nsynth (local: 11 families, 3,465 clips)"),
+        ("nsynth-pitch", "nsynth-pitch (local: 43 instruments, 3,465 clips)"),
+        ("digits", "digits (local: 10 digits, 1,800 clips)"),
+        ("digits-speakers", "digits-speakers (local: 10 digits, 1,800 clips)"),
+    ],
+)
+def test_what_is_the_release_and_what_stands_in_for_it(name, called, real_data):
+    copy = check(dataset(name), real_data)
+    assert copy.name == called
+    assert copy.missing == []
+
+
+def test_the_films_are_forty_and_the_limited_task_trains_on_four_of_twenty(real_data):
+    whole, limited = (check(dataset(name), real_data) for name in ("ava-speech", "ava-speech-limited"))
+    assert (whole.classes, limited.classes) == (40, 24)
+    assert whole.name.startswith("ava-speech (local: 40 films, ")
+    training = {
+        film
+        for film, split in zip(limited.manifest.column("film"), limited.manifest.column("split"), strict=True)
+        if split == "train"
+    }
+    assert training == {"a00film", "a01film", "a02film", "a03film"}
+    frames = dataset("ava-speech-frames").load(real_data)
+    assert frames.table.equals(whole.manifest.table)
+
+
+def test_twelve_commands_need_the_english_words(real_data):
+    with pytest.raises(AuricleError, match="has no word 'go'"):
+        dataset("speech-commands-12").load(real_data)
 
 
 def test_esc50_has_five_equal_folds_and_four_recordings_that_straddle_them(real_data):
