@@ -1,0 +1,151 @@
+"""The search among embeddings: which vectors point in nearly the same direction.
+
+Vectors in, pairs out; what they are of is not known here. All pairs are compared exactly, by matrix products of blocks,
+so that memory stays flat however many vectors there are. Raw embeddings share most of their direction: they are
+whitened first, with the covariance of their own set, shrunk as far as its size demands (Ledoit and Wolf 2004).
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.covariance import ledoit_wolf_shrinkage
+
+BLOCK_ROWS = 4096  # of the products: 64 MB of similarities at a time
+FITTED_ROWS = 20_000  # that a covariance is estimated from, at most
+
+Vectors = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of vectors, the most similar first.
+
+    Attributes
+    ----------
+    first, second
+        ``(n,)`` rows, ``first < second``.
+    similarity
+        ``(n,)`` cosine of the angle between them.
+    found
+        How many there are in all, of which these are the most similar.
+    """
+
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    similarity: NDArray[np.float32]
+    found: int
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+
+def whitened(vectors: Vectors) -> Vectors:
+    """Unit vectors ``(n, k)``, k at most `dim`, in whose coordinates the set has no preferred direction.
+
+    Each dimension is centred and scaled, then the set is turned and scaled by the inverse root of its covariance, whose
+    estimate is shrunk towards the identity; it is made from `FITTED_ROWS` rows spread evenly over the set. A dimension
+    that never changes is left out. Where nothing changes at all there is nothing to measure by: all vectors are then 0.
+    """
+    rows = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), FITTED_ROWS)).round().astype(np.int64))
+    sample = np.asarray(vectors[rows], dtype=np.float64)
+    mean, deviation = sample.mean(axis=0), sample.std(axis=0)
+    kept = deviation > 1e-6 * deviation.max(initial=0)
+    if not kept.any():
+        return np.zeros((len(vectors), 1), dtype=np.float32)
+    mean, deviation = mean[kept], deviation[kept]
+    sample = (sample[:, kept] - mean) / deviation
+    weight = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
+    covariance = sample.T @ sample / len(sample)
+    values, axes = np.linalg.eigh((1 - weight) * covariance + weight * np.eye(len(covariance)))
+    turn = axes / np.sqrt(np.maximum(values, values[-1] * 1e-9))
+    out = np.zeros((len(vectors), len(turn)), dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        block = (vectors[start : start + BLOCK_ROWS, kept] - mean) / deviation @ turn
+        length = np.linalg.norm(block, axis=1, keepdims=True)
+        np.divide(block, length, out=out[start : start + BLOCK_ROWS], where=length > 0, casting="same_kind")
+    return out
+
+
+def near_pairs(
+    units: Vectors,
+    *,
+    threshold: float,
+    sides: NDArray[np.int64] | None = None,
+    most: int = 100_000,
+    report: Callable[[float], None] | None = None,
+) -> Pairs:
+    """All pairs of unit vectors whose cosine is at least `threshold`.
+
+    Parameters
+    ----------
+    units
+        ``(n, dim)`` vectors of length 1 (or 0: such a one is like no other); may lie on disk.
+    threshold
+        Above 0, at most 1.
+    sides
+        ``(n,)`` of what each vector is; only pairs across sides count. All pairs do when not given.
+    most
+        Pairs that are kept; there may be as many as ``n * (n - 1) / 2``.
+    report
+        Is told the share that is done.
+
+    Returns
+    -------
+    Pairs
+        The most similar first; of equal ones those of the lowest rows.
+    """
+    best = _Best(most)
+    order = np.arange(len(units)) if sides is None else np.argsort(sides, kind="stable")
+    of_side = np.zeros(len(units), dtype=np.int64) if sides is None else np.asarray(sides)[order]
+    starts = range(0, len(units), BLOCK_ROWS)
+    done, total = 0, len(starts) * (len(starts) + 1) // 2
+    for start in starts:
+        rows = slice(start, start + BLOCK_ROWS)
+        block = np.asarray(units[order[rows]], dtype=np.float32)
+        for other in range(start, len(units), BLOCK_ROWS):
+            columns = slice(other, other + BLOCK_ROWS)
+            # Rows lie by side: a block whose rows are all of one side is passed over with those of the same.
+            if sides is None or of_side[rows][0] != of_side[columns][-1]:
+                second = block if other == start else np.asarray(units[order[columns]], dtype=np.float32)
+                similarity = block @ second.T
+                hits = similarity >= threshold
+                if sides is not None:
+                    hits &= of_side[rows, None] != of_side[None, columns]
+                if other == start:
+                    hits = np.triu(hits, 1)
+                row, column = np.nonzero(hits)
+                best.add(order[start + row], order[other + column], similarity[row, column])
+            done += 1
+        if report is not None:
+            report(done / total)
+    return best.pairs()
+
+
+class _Best:
+    """The most similar pairs so far."""
+
+    def __init__(self, most: int) -> None:
+        self._most, self._found, self._waiting = most, 0, 0
+        self._parts: list[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]] = []
+
+    def add(self, first: NDArray[np.int64], second: NDArray[np.int64], similarity: NDArray[np.float32]) -> None:
+        self._parts.append((np.minimum(first, second), np.maximum(first, second), similarity))
+        self._found += len(first)
+        self._waiting += len(first)
+        if self._waiting > 2 * self._most:
+            self._reduce()
+
+    def _reduce(self) -> None:
+        first, second, similarity = (np.concatenate(arrays) for arrays in zip(*self._parts, strict=True))
+        order = np.lexsort((second, first, -similarity))[: self._most]
+        self._parts = [(first[order], second[order], similarity[order])]
+        self._waiting = len(order)
+
+    def pairs(self) -> Pairs:
+        if not self._parts:
+            nothing = np.empty(0, dtype=np.int64)
+            return Pairs(nothing, nothing, np.empty(0, dtype=np.float32), 0)
+        self._reduce()
+        return Pairs(*self._parts[0], self._found)

@@ -1,0 +1,100 @@
+"""The search among vectors, against all pairs at once, and by what is known of the vectors."""
+
+import itertools
+
+import numpy as np
+import pytest
+
+from auricle import neighbours
+from auricle.neighbours import near_pairs, whitened
+
+
+def units(rows: int, dim: int, seed: int = 0) -> np.ndarray:
+    vectors = np.random.default_rng(seed).normal(size=(rows, dim)).astype(np.float32)
+    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+
+def every_pair(vectors: np.ndarray, threshold: float, sides: np.ndarray | None) -> dict[tuple[int, int], float]:
+    found = {}
+    for first, second in itertools.combinations(range(len(vectors)), 2):
+        cosine = float(vectors[first] @ vectors[second])
+        if cosine >= threshold and (sides is None or sides[first] != sides[second]):
+            found[first, second] = cosine
+    return found
+
+
+@pytest.mark.parametrize("block", [1, 7, 64, 4096])
+@pytest.mark.parametrize("with_sides", [False, True])
+def test_blocks_find_what_all_pairs_hold(block: int, with_sides: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK_ROWS", block)
+    vectors = units(120, 5)
+    sides = np.random.default_rng(1).integers(0, 3, 120) if with_sides else None
+    expected = every_pair(vectors, 0.8, sides)
+    shares: list[float] = []
+    pairs = near_pairs(vectors, threshold=0.8, sides=sides, report=shares.append)
+    found = dict(zip(zip(pairs.first.tolist(), pairs.second.tolist(), strict=True), pairs.similarity, strict=True))
+    assert len(expected) > 50
+    assert found.keys() == expected.keys() and pairs.found == len(expected)
+    np.testing.assert_allclose([found[pair] for pair in expected], list(expected.values()), rtol=1e-5)
+    assert (np.diff(pairs.similarity) <= 0).all()
+    assert shares == sorted(shares) and shares[-1] == 1.0
+
+
+def test_only_the_most_similar_are_kept_but_all_are_counted() -> None:
+    vectors = units(200, 4)
+    all_of_them = near_pairs(vectors, threshold=0.5)
+    few = near_pairs(vectors, threshold=0.5, most=25)
+    assert few.found == all_of_them.found > 1000
+    np.testing.assert_array_equal(few.first, all_of_them.first[:25])
+    np.testing.assert_array_equal(few.second, all_of_them.second[:25])
+
+
+def test_nothing_alike_nothing_found() -> None:
+    assert len(near_pairs(np.eye(6, dtype=np.float32), threshold=0.1)) == 0
+    assert len(near_pairs(np.ones((1, 3), dtype=np.float32), threshold=0.1)) == 0
+    zeros = np.zeros((3, 4), dtype=np.float32)
+    assert len(near_pairs(zeros, threshold=0.1)) == 0
+
+
+def test_whitening_takes_away_what_all_have_in_common() -> None:
+    generator = np.random.default_rng(2)
+    mixing = np.eye(8) + 0.7
+    vectors = (generator.normal(size=(4000, 8)) @ mixing + 10.0).astype(np.float32)
+    raw = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    assert (raw[:50] @ raw[50:100].T).mean() > 0.5
+    white = whitened(vectors)
+    np.testing.assert_allclose(np.linalg.norm(white, axis=1), 1.0, rtol=1e-5)
+    # Directions without preference: the second moment of unit vectors in 8 dimensions is a eighth of the identity.
+    np.testing.assert_allclose(white.T @ white / len(white), np.eye(8) / 8, atol=0.01)
+
+
+def test_whitening_does_not_depend_on_units_of_measurement() -> None:
+    vectors = np.random.default_rng(3).normal(size=(300, 6)).astype(np.float32)
+    scaled = vectors * np.array([1, 1e3, 1e-3, 5, 7, 1e-2], dtype=np.float32) + 3
+    np.testing.assert_allclose(
+        np.abs(whitened(vectors) @ whitened(vectors).T), np.abs(whitened(scaled) @ whitened(scaled).T), atol=1e-3
+    )
+
+
+def test_a_dimension_that_never_changes_is_left_out() -> None:
+    vectors = np.random.default_rng(4).normal(size=(100, 3)).astype(np.float32)
+    constant = np.concatenate([vectors, np.full((100, 1), 7.0, dtype=np.float32)], axis=1)
+    np.testing.assert_allclose(
+        whitened(vectors) @ whitened(vectors).T, whitened(constant) @ whitened(constant).T, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("rows", [1, 2, 5])
+def test_few_vectors_are_no_trouble(rows: int) -> None:
+    vectors = np.random.default_rng(5).normal(size=(rows, 192)).astype(np.float32)
+    assert np.isfinite(whitened(vectors)).all()
+    assert np.isfinite(whitened(np.zeros((rows, 4), dtype=np.float32))).all()
+
+
+def test_copies_stand_out_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "FITTED_ROWS", 500)
+    generator = np.random.default_rng(6)
+    vectors = (generator.normal(size=(2000, 30)) @ generator.normal(size=(30, 30))).astype(np.float32)
+    vectors[1500] = vectors[20] + 0.01 * generator.normal(size=30)
+    pairs = near_pairs(whitened(vectors), threshold=0.9)
+    assert (pairs.first.tolist(), pairs.second.tolist()) == ([20], [1500])
