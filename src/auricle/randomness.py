@@ -65,6 +65,11 @@ def keys(seed: int, purpose: str, index: Tensor) -> Tensor:
     return _mix_(_mix_((index + 1).mul_(_signed(_GOLDEN)).add_(word)).add_(word))
 
 
+def derived(key: Tensor, number: int) -> Tensor:
+    """Keys of the `number`-th of several draws for the same purpose and indices: the same shape as `key`."""
+    return _mix_(key ^ _signed(_purpose_word(number, "derived")))
+
+
 def bits(key: Tensor, words: int) -> Tensor:
     """`words` random 64-bit words for each key: ``(n,)`` → int64 ``(n, words)``."""
     counter = torch.arange(1, words + 1, device=key.device).mul_(_signed(_GOLDEN))

@@ -19,13 +19,9 @@ from auricle.errors import AuricleError
 from auricle.models.convolution import pooled_block
 from auricle.models.encoder import EncoderConfig
 from auricle.models.pooling import FrameStatistics
-from auricle.models.spectrogram import SpectrogramConfig, SpectrogramEncoder
+from auricle.models.spectrogram import DEFAULT_MEAN, DEFAULT_STD, NormalisedEncoder, SpectrogramConfig
 from auricle.randomness import keyed_dropout
 
-# Log-mel statistics of Speech Commands v2 with the default recipe, as published with BYOL-A 2022's configuration: what
-# an encoder normalises with until it is given its own.
-DEFAULT_MEAN = -9.660292
-DEFAULT_STD = 4.7219563
 MODULES_PER_BLOCK = 4  # convolution, batch-norm, ReLU, pooling
 
 
@@ -173,20 +169,15 @@ class Trunk(nn.Module):
             yield x, lengths
 
 
-class BYOLA(SpectrogramEncoder):
+class BYOLA(NormalisedEncoder):
     """What both generations have in common: front end, normalisation, trunk, pooling by maximum plus mean over time."""
 
     min_seconds: ClassVar[float] = 0.95  # the unit of pre-training
     concatenate: ClassVar[bool]
     config: BYOLAConfig
-    mean: Tensor
-    std: Tensor
 
     def __init__(self, config: BYOLAConfig, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD) -> None:
-        super().__init__(config)
-        self.register_buffer("mean", torch.tensor(0.0))
-        self.register_buffer("std", torch.tensor(1.0))
-        self.set_statistics(mean=mean, std=std)
+        super().__init__(config, mean=mean, std=std)
         self.trunk = Trunk(config, concatenate=self.concatenate)
 
     @property
@@ -208,23 +199,6 @@ class BYOLA(SpectrogramEncoder):
     def receptive_margin(self) -> int:
         """Log-mel frames seen beyond a frame embedding's own: one on either side at every block's input rate."""
         return int(2**self.config.blocks) - 1
-
-    @property
-    def statistics(self) -> dict[str, float]:
-        """Mean and standard deviation by which log-mel is normalised (natural-log units)."""
-        return {"mean": float(self.mean), "std": float(self.std)}
-
-    def set_statistics(self, *, mean: float, std: float) -> None:
-        """Normalise log-mel by this mean and standard deviation (natural-log units) from now on."""
-        if not std > 0 or not abs(mean) < float("inf") or std == float("inf"):
-            raise AuricleError(f"log-mel statistics must be finite with a std above 0, got mean {mean} and std {std}")
-        self.mean.fill_(mean)
-        self.std.fill_(std)
-
-    def normalised_log_mel(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
-        """What the trunk takes: ``(batch, n_mels, frames)`` and the true frames of each clip."""
-        log_mel, frame_lengths = self.log_mel(waveform, lengths)
-        return (log_mel - self.mean) / self.std, frame_lengths
 
     @property
     def layer_dims(self) -> Mapping[str, int]:

@@ -4,10 +4,17 @@ from abc import abstractmethod
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Self
 
+import torch
 from torch import Tensor
 
+from auricle.errors import AuricleError
 from auricle.mel import LogMel, MelRecipe
 from auricle.models.encoder import Encoder, EncoderConfig
+
+# Log-mel statistics of Speech Commands v2 with the default recipe, as published with BYOL-A 2022's configuration: what
+# an encoder normalises with until it is given its own.
+DEFAULT_MEAN = -9.660292
+DEFAULT_STD = 4.7219563
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,3 +89,33 @@ class SpectrogramEncoder(Encoder):
     def _frames_of(self, samples: Tensor) -> Tensor:
         log_mel_frames = samples.div(self.config.mel.hop_length, rounding_mode="floor") + 1
         return log_mel_frames.div(self.stride, rounding_mode="floor")
+
+
+class NormalisedEncoder(SpectrogramEncoder):
+    """One that standardises its log-mel by a mean and a standard deviation of its own, which are stored with it."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(self, config: SpectrogramConfig, *, mean: float = DEFAULT_MEAN, std: float = DEFAULT_STD) -> None:
+        super().__init__(config)
+        self.register_buffer("mean", torch.tensor(0.0))
+        self.register_buffer("std", torch.tensor(1.0))
+        self.set_statistics(mean=mean, std=std)
+
+    @property
+    def statistics(self) -> dict[str, float]:
+        """Mean and standard deviation by which log-mel is normalised (natural-log units)."""
+        return {"mean": float(self.mean), "std": float(self.std)}
+
+    def set_statistics(self, *, mean: float, std: float) -> None:
+        """Normalise log-mel by this mean and standard deviation (natural-log units) from now on."""
+        if not std > 0 or not abs(mean) < float("inf") or std == float("inf"):
+            raise AuricleError(f"log-mel statistics must be finite with a std above 0, got mean {mean} and std {std}")
+        self.mean.fill_(mean)
+        self.std.fill_(std)
+
+    def normalised_log_mel(self, waveform: Tensor, lengths: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """What the trunk takes: ``(batch, n_mels, frames)`` and the true frames of each clip."""
+        log_mel, frame_lengths = self.log_mel(waveform, lengths)
+        return (log_mel - self.mean) / self.std, frame_lengths

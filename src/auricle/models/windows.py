@@ -54,10 +54,10 @@ class Windowing:
     @property
     def longest(self) -> int:
         """Samples of the longest recording that is one window."""
-        return self._enough_for(self.kept) - 1
+        return self._most_of(self.kept)
 
-    def _enough_for(self, frames: int) -> int:
-        """Samples after which a window that gives `frames` and what it starts at is not the last one."""
+    def _most_of(self, frames: int) -> int:
+        """Samples of the longest rest that is the last window, where a window that is not gives up to `frames`."""
         return (frames + self.margin) * self.step + max(self.margin * self.step, self.shortest)
 
     def cut(self, blocks: Iterable[Tensor]) -> Iterator[Window]:
@@ -68,7 +68,7 @@ class Windowing:
         for block in blocks:
             held.append(block)
             samples += len(block)
-            while samples >= self._enough_for(skip + self.kept):
+            while samples > self._most_of(skip + self.kept):
                 waveform = torch.cat(held)
                 until = skip + self.kept
                 yield Window(waveform[: (until + self.margin) * self.step], skip, until)
