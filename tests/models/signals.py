@@ -3,7 +3,9 @@
 import torch
 from torch import Tensor, nn
 
+import auricle
 from auricle.models.encoder import Encoder
+from auricle.models.yamnet import YAMNet
 
 
 def chirps(count: int, samples: int, *, seed: int = 0) -> Tensor:
@@ -13,6 +15,15 @@ def chirps(count: int, samples: int, *, seed: int = 0) -> Tensor:
     start, slope, fade = torch.rand(3, count, 1, generator=random) * torch.tensor([3000.0, 800.0, 2.0])[:, None, None]
     sweep = torch.sin(2 * torch.pi * (start * time + slope * time**2 / 2)) * torch.exp(-fade * time)
     return 0.4 * sweep + 0.02 * torch.randn(count, samples, generator=random)
+
+
+def untrained(name: str) -> Encoder:
+    """A registered model with random weights, which need no files."""
+    if name != "yamnet":
+        return auricle.load(name)
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        return YAMNet().eval()
 
 
 def with_lively_batch_norm(encoder: Encoder, *, seed: int = 0) -> Encoder:

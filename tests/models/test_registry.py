@@ -17,6 +17,7 @@ def test_names_of_the_first_issue() -> None:
         "byola-2020-2048",
         "logmel-stats",
         "mfcc-stats",
+        "yamnet",
     ]
     assert auricle.list_models("byola-2020-*") == ["byola-2020-512", "byola-2020-1024", "byola-2020-2048"]
     assert auricle.list_models("*wavlm*") == []

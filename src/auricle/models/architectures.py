@@ -3,7 +3,9 @@
 from auricle.models.byola import BYOLA2020, BYOLA2022
 from auricle.models.controls import LogMelStats, MFCCStats
 from auricle.models.encoder import Encoder
+from auricle.models.hub_encoder import HubEncoder
+from auricle.models.yamnet import YAMNet
 
 ARCHITECTURES: dict[str, type[Encoder]] = {
-    family.architecture: family for family in (BYOLA2022, BYOLA2020, LogMelStats, MFCCStats)
+    family.architecture: family for family in (BYOLA2022, BYOLA2020, YAMNet, HubEncoder, LogMelStats, MFCCStats)
 }

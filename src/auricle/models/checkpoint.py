@@ -20,13 +20,20 @@ from safetensors.torch import save
 from auricle import __version__
 from auricle.errors import AuricleError
 from auricle.files import atomic_write
+from auricle.models import places
 from auricle.models.architectures import ARCHITECTURES
 from auricle.models.encoder import Encoder, ModelCard
+from auricle.models.hub_encoder import PREPROCESSOR_FILE, is_transformers_folder, load_transformers_folder
 
 CONFIG_FILE = "config.json"
 WEIGHTS_FILE = "model.safetensors"
 CARD_FILE = "README.md"
+OTHER_WEIGHTS = ["model-*.safetensors", "*.safetensors.index.json", "pytorch_model*.bin", "*.bin.index.json"]
 FORMAT = 1  # of config.json; raised when an older Auricle could not read a newer folder
+LICENCE_LINE = re.compile(r"^license:\s*(\S+)", re.MULTILINE)  # of a hub repository's card
+PUBLISHED = {  # what a user should know of a hub repository before fetching it: name, size, licence
+    "microsoft/wavlm-base-plus": ("WavLM Base+", "378 MB", "MIT"),
+}
 STATISTICS_TOLERANCE = 1e-6  # relative, for decimals of float32 numbers that a person shortened
 
 
@@ -70,17 +77,21 @@ def describe(encoder: Encoder) -> dict[str, Any]:
     }
 
 
-def load_folder(folder: Path) -> Encoder:
+def load_folder(folder: Path, *, name: str | None = None) -> Encoder:
     """The encoder that :func:`save_folder` wrote to `folder`, in evaluation mode on the CPU.
+
+    A folder that the transformers library wrote loads as well; it is called `name`, by default as its folder.
 
     Raises
     ------
     AuricleError
         When a file is missing, damaged or does not belong to the others.
     """
-    for name in (CONFIG_FILE, WEIGHTS_FILE):
-        if not (folder / name).is_file():
-            raise AuricleError(f"{folder} is not a saved model: {name} is missing")
+    if is_transformers_folder(folder):
+        return load_transformers_folder(folder, name=name or folder.resolve().name, licence=_licence(folder))
+    for file in (CONFIG_FILE, WEIGHTS_FILE):
+        if not (folder / file).is_file():
+            raise AuricleError(f"{folder} is not a saved model: {file} is missing")
     return _load(folder / WEIGHTS_FILE, config=folder / CONFIG_FILE)
 
 
@@ -187,19 +198,30 @@ def model_card(encoder: Encoder) -> str:
 
 
 def load_from_hub(repo_id: str, *, revision: str | None = None) -> Encoder:
-    """The encoder in a repository of the Hugging Face hub, from its local cache when offline.
+    """The encoder in a repository of the Hugging Face hub, Auricle's own or one of the transformers library.
+
+    A folder ``owner/name`` or ``name`` in :mod:`auricle.models.places` comes first, then the hub's local cache.
 
     Raises
     ------
     AuricleError
-        When there is no such repository, or it is neither cached nor reachable, or holds no model of Auricle's.
+        When there is no such repository, or it is neither here nor reachable, or holds no encoder.
     """
+    name = repo_id.rpartition("/")[2]
+    folder = places.find(repo_id, name)
+    if folder is None or not folder.is_dir():
+        folder = _downloaded(repo_id, revision, [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE, PREPROCESSOR_FILE])
+        if is_transformers_folder(folder) and not (folder / WEIGHTS_FILE).is_file():
+            folder = _downloaded(repo_id, revision, OTHER_WEIGHTS)
+    return load_folder(folder, name=name)
+
+
+def _downloaded(repo_id: str, revision: str | None, wanted: list[str]) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError, RepositoryNotFoundError
 
-    wanted = [CONFIG_FILE, WEIGHTS_FILE, CARD_FILE]
     try:
-        folder = snapshot_download(repo_id, revision=revision, allow_patterns=wanted)
+        return Path(snapshot_download(repo_id, revision=revision, allow_patterns=wanted))
     except Exception as error:  # it raises its own, its HTTP library's and the operating system's
         if isinstance(error, RepositoryNotFoundError):
             reason = "the Hugging Face hub has no such model, or it is private"
@@ -207,8 +229,20 @@ def load_from_hub(repo_id: str, *, revision: str | None = None) -> Encoder:
             reason = "it is not in the local cache and the Hugging Face hub cannot be reached"
         else:
             reason = " ".join(str(error).split())
+        if repo_id in PUBLISHED:
+            title, size, licence = PUBLISHED[repo_id]
+            raise AuricleError(
+                f"{title} is not on this machine: {size} from the hub id {repo_id} ({licence}); offline, "
+                f"put the folder at {places.folders()[0] / repo_id.rpartition('/')[2]} ({reason})"
+            ) from error
         raise AuricleError(f"cannot get {repo_id}: {reason}; offline, give the path of a model's folder") from error
-    return load_folder(Path(folder))
+
+
+def _licence(folder: Path) -> str:
+    """What a hub repository's card says."""
+    card = folder / CARD_FILE
+    line = LICENCE_LINE.search(card.read_text(encoding="utf-8", errors="replace")) if card.is_file() else None
+    return "as its publisher states" if line is None else line[1]
 
 
 def push_to_hub(encoder: Encoder, repo_id: str, *, private: bool = False, token: str | None = None) -> str:

@@ -1,7 +1,7 @@
 """Every model by name: a plain dictionary of entries, and :func:`load`, which also takes folders, files and hub ids.
 
 Names are ``architecture`` (random weights, the control that every trained one has to beat) or ``architecture.tag``
-(trained weights).
+(trained weights); ``yamnet`` is the published model, of which there is one.
 """
 
 import difflib
@@ -20,6 +20,8 @@ from auricle.models import checkpoint
 from auricle.models.byola import BYOLA2020, BYOLA2022, BYOLA2020Config
 from auricle.models.controls import LogMelStats, MFCCStats
 from auricle.models.encoder import Encoder
+from auricle.models.yamnet_files import NAME as YAMNET
+from auricle.models.yamnet_files import load_yamnet
 
 HUB_PREFIX = "hf:"
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
@@ -127,8 +129,9 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     Parameters
     ----------
     source
-        A name of :func:`list_models`, a folder that ``save_pretrained`` or a pre-training run wrote, a
-        ``model.safetensors`` file, or the id of a Hugging Face hub repository (``owner/name`` or ``hf:owner/name``).
+        A name of :func:`list_models`, a folder that ``save_pretrained`` (Auricle's or that of transformers) or a
+        pre-training run wrote, a ``model.safetensors`` file, the id of a Hugging Face hub repository (``owner/name`` or
+        ``hf:owner/name``), or ``yamnet=PATH`` of YAMNet's published weights.
     seed
         Of random weights; the same seed gives the same weights.
 
@@ -145,6 +148,8 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     name = str(source)
     if isinstance(source, str) and name in _entries:
         return _entries[name].build(seed).eval()
+    if name.startswith(f"{YAMNET}="):
+        return load_yamnet(Path(name.removeprefix(f"{YAMNET}=")).expanduser())
     path = Path(source)
     if path.is_dir():
         # A run's folder holds its model one level below.
@@ -240,4 +245,17 @@ _register_random(
     frame_rate=100.0,
     source="no weights",
     description="control: mean, deviation and maximum over time of 20 cepstral coefficients",
+)
+register(
+    ModelEntry(
+        name=YAMNET,
+        build=lambda _: load_yamnet(),
+        parameters=3_729_481,
+        embedding_dim=1024,
+        sample_rate=16_000,
+        frame_rate=16_000 / 7_680,
+        licence="Apache-2.0",
+        source="yamnet.h5 or yamnet.tflite on this machine",
+        description="YAMNet as published, supervised on AudioSet",
+    )
 )
