@@ -1,13 +1,13 @@
 """From embeddings and a manifest to scores: what a frozen representation is good for on one task.
 
-Probes are trained on the official folds or splits, selected on validation data and scored on test data once. The test
-predictions of all folds are pooled; a score is their mean over seeds, its interval a bootstrap over the manifest's
-clusters of what that mean would have been. Predictions are kept, so that two models can be compared clip by clip.
+Probes are trained on the official folds or splits, selected on validation data and scored on test data once. A score is
+a mean over seeds, its interval a bootstrap over the manifest's clusters of what that mean would have been. Predictions
+are kept, so that two models can be compared clip by clip.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
@@ -17,17 +17,22 @@ from numpy.typing import NDArray
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.results import Result
-from auricle.transfer import metrics
-from auricle.transfer.bootstrap import REPLICATES, Floats, PairedDifference, interval, paired_difference
-from auricle.transfer.probe import ProbeData, ProbeSettings, TrainedProbes, train_probes
+from auricle.transfer import predictions
+from auricle.transfer.bootstrap import REPLICATES, Floats, PairedDifference, paired_difference
+from auricle.transfer.few_shot import DRAWS, shots
+from auricle.transfer.fitted import FittedProbe
+from auricle.transfer.knn import vote
+from auricle.transfer.probe import ProbeSettings
+from auricle.transfer.protocols import Protocol
 from auricle.transfer.protocols import protocol as protocol_named
-from auricle.transfer.splits import Labels, Partition, labels_of, partitions, refuse_untrained
+from auricle.transfer.scoring import score
+from auricle.transfer.selection import select_probes
+from auricle.transfer.splits import Partition, partitions
 from auricle.transfer.targets import Kind as Kind
+from auricle.transfer.targets import Targets, refuse_unlearnable, targets_of
 from auricle.transfer.vectors import tensor_of
 
 Rows = NDArray[np.int64]
-SeedMetric = Callable[[int, Floats | None], Floats]
-"""From a seed's position and clip weights to values."""
 
 SEEDS = (0, 1, 2)
 
@@ -42,25 +47,45 @@ class Evaluation:
         One row per metric and seed, and one summary per metric.
     predictions : pa.Table
         One row per test clip and seed: ``row`` in the manifest, ``path``, ``start`` and ``end`` where known,
-        ``cluster``, ``fold``, ``seed``, ``label``, ``predicted``, ``correct`` and ``score``, the probability of the
-        predicted class or, for a binary task, of the positive one.
+        ``cluster``, ``fold``, ``seed``; then ``label``, ``predicted``, ``correct`` and ``score``, the probability of
+        the predicted class or, for a binary task, of the positive one. Of a multi-label task instead ``labels``,
+        ``scores`` of all classes and ``quality``, their label-ranking average precision; of a regression ``target``,
+        ``predicted`` and ``error``.
+    probes : tuple of FittedProbe
+        The selected probe of every seed and fold, if they were to be kept.
     """
 
     results: list[Result]
     predictions: pa.Table
+    probes: tuple[FittedProbe, ...] = ()
 
     def correctness(self) -> tuple[Rows, Floats, list[str | None]]:
-        """Test clips in the manifest's order: their rows, the share of seeds that got them right, their clusters."""
+        """Test clips in the manifest's order: their rows, how right they were got by the mean seed, their clusters.
+
+        How right is 0 or 1 for one label, the label-ranking average precision for several, and minus the error of a
+        number.
+        """
         row = self.predictions.column("row").to_numpy()
         rows, first, of_prediction = np.unique(row, return_index=True, return_inverse=True)
-        correct = self.predictions.column("correct").to_numpy().astype(np.float64)
-        share = np.bincount(of_prediction, weights=correct) / np.bincount(of_prediction)
+        name = next(name for name in ("correct", "quality", "error") if name in self.predictions.column_names)
+        right = self.predictions.column(name).to_numpy().astype(np.float64) * (-1 if name == "error" else 1)
+        share = np.bincount(of_prediction, weights=right) / np.bincount(of_prediction)
         cluster = self.predictions.column("cluster").take(pa.array(first)).to_pylist()
         return rows, share, cluster
 
+    @cached_property
+    def confusion(self) -> pa.Table:
+        """How often each class was taken for each; see :func:`auricle.transfer.predictions.confusion`."""
+        return predictions.confusion(self.predictions)
+
+    @cached_property
+    def per_class(self) -> pa.Table:
+        """Scores of single classes; see :func:`auricle.transfer.predictions.per_class`."""
+        return predictions.per_class(self.predictions)
+
 
 def compare(a: Evaluation, b: Evaluation, *, seed: int = 0) -> PairedDifference:
-    """Paired comparison of two models' accuracy on the same test clips.
+    """Paired comparison of how right two models were on the same test clips.
 
     Raises
     ------
@@ -90,8 +115,11 @@ def evaluate(
     settings: ProbeSettings | None = None,
     kind: Kind = "multi-class",
     positive: str | None = None,
-    seeds: Sequence[int] = SEEDS,
+    seeds: Sequence[int] | None = None,
+    k: int | None = None,
+    draws: int = DRAWS,
     replicates: int = REPLICATES,
+    keep_probes: bool = False,
     device: str | torch.device = "cpu",
 ) -> Evaluation:
     """Score one representation on one task.
@@ -99,10 +127,10 @@ def evaluate(
     Parameters
     ----------
     embeddings
-        ``(n, dim)``, one row per row of `manifest`.
+        ``(n, dim)``, one row per row of `manifest`; an array on disk (`numpy.memmap`) is never taken into memory whole.
     manifest
-        Its column ``label`` is learnt; ``fold``, or else ``split``, says from what; ``cluster``, or else ``group``,
-        is the unit of the bootstrap.
+        Its column ``label`` is learnt (``labels`` of a multi-label task, ``target`` of a regression); ``fold``, or else
+        ``split``, says from what; ``cluster``, or else ``group``, is the unit of the bootstrap.
     task, model, weights_fingerprint, diet, layer, pooling
         What the results say about themselves.
     protocol
@@ -110,13 +138,20 @@ def evaluate(
     settings
         Probe settings that depart from the protocol; results then say in what.
     kind
-        ``"multi-class"`` (accuracy, balanced accuracy) or ``"binary"`` (average precision, prevalence).
+        ``"multi-class"`` (accuracy, balanced accuracy), ``"binary"`` (average precision, prevalence), ``"multi-label"``
+        (mean average precision, AUROC, d′, mean prevalence) or ``"regression"`` (R², Spearman, mean absolute error).
     positive
         The label to detect; needed for a binary task.
     seeds
-        One probe per seed and fold.
+        One probe per seed and fold; by default those of the protocol.
+    k
+        Learn from so many clips per class only, and select by as many; results carry it.
+    draws
+        How often they are drawn; each draw is a seed of its own, in place of `seeds`.
     replicates
         Bootstrap resamples.
+    keep_probes
+        Whether to keep the probes, calibrated.
     device
         Where to train.
 
@@ -128,94 +163,87 @@ def evaluate(
     """
     x = tensor_of(embeddings, manifest, device=device)
     chosen = protocol_named(protocol)
-    settings = settings or chosen.settings
-    parts = partitions(manifest)
-    labels = _labels(manifest, parts, kind, positive)
-    targets, outputs = labels.of_clip, 1 if kind == "binary" else len(labels.classes)
-    seeds = list(dict.fromkeys(seeds))
+    if settings is None or settings == chosen.settings:
+        settings = chosen.settings_for(task)
+    targets = targets_of(manifest, kind=kind, positive=positive)
+    seeds = _seeds(chosen, settings, seeds, k, draws)
+    parts = [_parts(manifest, targets, chosen, seed, k) for seed in seeds]
+    for of_seed in parts:
+        refuse_unlearnable(targets, of_seed, manifest.source)
+
+    probes: list[FittedProbe] = []
+    neighbours: set[int] = set()
+    scores: list[NDArray[np.float32]] = []
+    if settings.neighbours:
+        votes = [[vote(x, targets, part, settings) for part in of_seed] for of_seed in parts]
+        scores = [np.concatenate([part.scores for part in of_seed]) for of_seed in votes]
+        neighbours = {part.neighbours for of_seed in votes for part in of_seed}
+    else:
+        selected = select_probes(x, targets, list(zip(seeds, parts, strict=True)), settings)
+        scores = [np.concatenate([probe.test_scores(x) for probe in of_seed]) for of_seed in selected]
+        if keep_probes:
+            probes = [probe.fitted(x) for of_seed in selected for probe in of_seed]
+
+    test = np.concatenate([part.test for part in parts[0]])
+    cluster = _clusters(manifest, test)
+    measured = score(
+        kind,
+        targets.indicator[test, 0] if kind == "binary" else targets.values[test],
+        [_answers(kind, of_seed) for of_seed in scores],
+        fold=np.concatenate([np.full(len(part.test), index) for index, part in enumerate(parts[0])]),
+        cluster=cluster,
+        fold_by_fold=chosen.fold_by_fold,
+        resample_seeds=k is not None,
+        replicates=replicates,
+    )
+    row = partial(
+        Result,
+        model=model,
+        weights_fingerprint=weights_fingerprint,
+        layer=layer,
+        pooling=pooling,
+        diet=diet,
+        task=task,
+        dataset_fingerprint=manifest.fingerprint,
+        protocol=chosen.label(settings, task=task),
+        n=len(test),
+        k=k if k is not None else next(iter(neighbours)) if len(neighbours) == 1 else None,
+    )
+    results: list[Result] = []
+    for index, metric in enumerate(measured.names):
+        for position, seed in [*enumerate(seeds), (-1, None)]:
+            value = measured.values[index].mean() if seed is None else measured.values[index, position]
+            low, high = measured.ends(index, position)
+            results.append(row(metric=metric, value=float(value), ci_low=low, ci_high=high, seed=seed))
+    table = predictions.predictions_table(manifest, parts[0], cluster, seeds, targets, scores)
+    return Evaluation(results, table, tuple(probes))
+
+
+def _seeds(
+    chosen: Protocol, settings: ProbeSettings, seeds: Sequence[int] | None, k: int | None, draws: int
+) -> list[int]:
+    if k is not None:
+        if draws < 1:
+            raise AuricleError(f"few shots need at least one draw, got {draws}")
+        return list(range(draws))
+    seeds = list(dict.fromkeys(chosen.seeds if seeds is None else seeds))
     if not seeds:
         raise AuricleError("an evaluation needs at least one seed")
-
-    probes = [ProbeData(part.train, part.valid, seed, part.fold) for seed in seeds for part in parts]
-    trained = train_probes(
-        x, torch.from_numpy(targets).to(device), probes, kind=kind, outputs=outputs, settings=settings
-    )
-    test = np.concatenate([part.test for part in parts])
-    scores = np.stack([_test_scores(trained, x, parts, index) for index in range(len(seeds))])
-
-    predicted = (scores[:, :, 0] > 0.5).astype(np.int64) if kind == "binary" else scores.argmax(axis=2)
-    truth = targets[test]
-    measured = _binary_metrics(truth, scores[:, :, 0]) if kind == "binary" else _class_metrics(truth, predicted)
-    cluster = _clusters(manifest, test)
-    results: list[Result] = []
-    for metric, of_seed in measured.items():
-        row = partial(
-            Result,
-            model=model,
-            weights_fingerprint=weights_fingerprint,
-            layer=layer,
-            pooling=pooling,
-            diet=diet,
-            task=task,
-            dataset_fingerprint=manifest.fingerprint,
-            protocol=chosen.label(settings),
-            metric=metric,
-            n=len(test),
-        )
-        values = [float(of_seed(position, None)) for position in range(len(seeds))]
-        for position, seed in enumerate(seeds):
-            low, high = _ends(interval(partial(of_seed, position), cluster, replicates=replicates))
-            results.append(row(value=values[position], ci_low=low, ci_high=high, seed=seed))
-        low, high = _ends(interval(partial(_mean_over_seeds, of_seed, len(seeds)), cluster, replicates=replicates))
-        results.append(row(value=float(np.mean(values)), ci_low=low, ci_high=high))
-    return Evaluation(results, _predictions(manifest, parts, cluster, seeds, labels.classes, truth, predicted, scores))
+    return seeds[:1] if settings.neighbours else seeds  # neighbours are the same for all
 
 
-def _labels(manifest: Manifest, parts: list[Partition], kind: Kind, positive: str | None) -> Labels:
-    """What probes learn: all classes, or the positive one against the rest."""
-    if (kind == "binary") != (positive is not None):
-        raise AuricleError(
-            f"a binary task, and no other, has a positive label; got kind {kind!r}, positive {positive!r}"
-        )
-    labels = labels_of(manifest, positive=positive)
-    refuse_untrained(labels, parts, manifest.source)
-    if kind == "binary" and not any(labels.of_clip[part.test].any() for part in parts):
-        raise AuricleError(f"{manifest.source} has no test clips of label {positive!r}: there is nothing to detect")
-    return labels
+def _parts(manifest: Manifest, targets: Targets, chosen: Protocol, seed: int, k: int | None) -> list[Partition]:
+    parts = partitions(manifest, division=chosen.division, seed=seed)
+    if k is None:
+        return parts
+    return [shots(targets, part, k=k, draw=seed, source=manifest.source) for part in parts]
 
 
-def _test_scores(trained: TrainedProbes, x: torch.Tensor, parts: list[Partition], seed: int) -> NDArray[np.float32]:
-    """Probabilities of the pooled test clips under the probes of one seed, by its position: ``(n_test, outputs)``."""
-    scores = []
-    for index, part in enumerate(parts):
-        logits = trained.logits(seed * len(parts) + index, x, part.test)
-        binary = logits.shape[1] == 1
-        scores.append(torch.sigmoid(logits) if binary else torch.softmax(logits, dim=1))
-    pooled: NDArray[np.float32] = torch.cat(scores).cpu().numpy()
-    return pooled
-
-
-def _class_metrics(truth: Rows, predicted: Rows) -> dict[str, SeedMetric]:
-    return {
-        "accuracy": lambda seed, weights: metrics.accuracy(truth, predicted[seed], weights=weights),
-        "balanced_accuracy": lambda seed, weights: metrics.balanced_accuracy(truth, predicted[seed], weights=weights),
-    }
-
-
-def _binary_metrics(truth: Rows, scores: NDArray[np.float32]) -> dict[str, SeedMetric]:
-    return {
-        "average_precision": lambda seed, weights: metrics.average_precision(truth, scores[seed], weights=weights),
-        "prevalence": lambda _seed, weights: metrics.prevalence(truth, weights=weights),
-    }
-
-
-def _mean_over_seeds(of_seed: SeedMetric, seeds: int, weights: Floats) -> Floats:
-    mean: Floats = np.mean([of_seed(position, weights) for position in range(seeds)], axis=0)
-    return mean
-
-
-def _ends(found: tuple[float, float] | None) -> tuple[float | None, float | None]:
-    return found if found is not None else (None, None)
+def _answers(kind: Kind, scores: NDArray[np.float32]) -> NDArray[np.generic]:
+    """What metrics take: classes, scores of the positive label, scores of all labels, or numbers."""
+    if kind == "multi-class":
+        return predictions.predicted_classes(kind, scores)
+    return scores if kind == "multi-label" else scores[:, 0]
 
 
 def _clusters(manifest: Manifest, rows: Rows) -> list[str | None]:
@@ -224,38 +252,3 @@ def _clusters(manifest: Manifest, rows: Rows) -> list[str | None]:
             values = manifest.column(name)
             return [values[row] for row in rows]
     return [None] * len(rows)
-
-
-def _predictions(
-    manifest: Manifest,
-    parts: list[Partition],
-    cluster: list[str | None],
-    seeds: Sequence[int],
-    names: tuple[str, ...],
-    truth: Rows,
-    predicted: Rows,
-    scores: NDArray[np.float32],
-) -> pa.Table:
-    rows = np.concatenate([part.test for part in parts])
-    folds = [part.fold for part in parts for _ in part.test]
-    known = manifest.table.select([name for name in ("path", "start", "end") if manifest.has(name)]).take(
-        pa.array(rows)
-    )
-    classes = pa.array(names)
-    tables = []
-    for position, seed in enumerate(seeds):
-        guess = predicted[position]
-        best = scores[position].max(axis=1)
-        columns = {
-            "row": pa.array(rows),
-            **{name: known.column(name) for name in known.column_names},
-            "cluster": pa.array(cluster, pa.string()),
-            "fold": pa.array(folds, pa.int64()),
-            "seed": pa.array([seed] * len(rows), pa.int64()),
-            "label": classes.take(pa.array(truth)),
-            "predicted": classes.take(pa.array(guess)),
-            "correct": pa.array(guess == truth),
-            "score": pa.array(best),
-        }
-        tables.append(pa.table(columns))
-    return pa.concat_tables(tables)

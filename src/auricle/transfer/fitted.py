@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from auricle.errors import AuricleError
-from auricle.transfer.calibration import Calibration
-from auricle.transfer.targets import Kind
+from auricle.transfer.calibration import Calibration, best_threshold, platt, temperature
+from auricle.transfer.targets import Kind, Targets
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -87,3 +87,19 @@ def calibrated_scores(logits: NDArray[np.floating], kind: Kind, calibration: Cal
     steady = calibration(logits)
     scores = special.softmax(steady, axis=1) if kind == "multi-class" else special.expit(steady)
     return scores.astype(np.float32)
+
+
+def calibrate(
+    logits: NDArray[np.float32], targets: Targets, valid: NDArray[np.int64]
+) -> tuple[Calibration, tuple[float, ...]]:
+    """Calibration and thresholds from the logits of validation clips, ``(len(valid), outputs)``."""
+    if targets.kind == "regression":
+        return Calibration.none(1), ()
+    positive = targets.indicator[valid]
+    if targets.kind == "multi-class":
+        calibration = temperature(logits, targets.values[valid])
+    else:
+        calibration = platt(logits, positive)
+    scores = calibrated_scores(logits, targets.kind, calibration).astype(np.float64)
+    thresholds = [best_threshold(scores[:, output], positive[:, output]) for output in range(targets.outputs)]
+    return calibration, tuple(thresholds)

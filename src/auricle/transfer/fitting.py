@@ -6,16 +6,16 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from auricle.errors import AuricleError
 from auricle.manifest import Manifest
-from auricle.transfer.calibration import Calibration, best_threshold, platt, temperature
-from auricle.transfer.fitted import FittedProbe, calibrated_scores
-from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
+from auricle.transfer.fitted import FittedProbe
+from auricle.transfer.fitted import calibrate as calibrate
+from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
+from auricle.transfer.selection import select_probes
 from auricle.transfer.splits import partitions
-from auricle.transfer.targets import Kind, Targets, refuse_unlearnable, targets_of
+from auricle.transfer.targets import Kind, refuse_unlearnable, targets_of
 from auricle.transfer.vectors import tensor_of
-
-Rows = NDArray[np.int64]
 
 
 def fit_probe(
@@ -24,9 +24,9 @@ def fit_probe(
     *,
     kind: Kind = "multi-class",
     positive: str | None = None,
-    protocol: str = "ogg2025",
+    protocol: str = "auricle",
     settings: ProbeSettings | None = None,
-    seeds: Sequence[int] = (0,),
+    seeds: Sequence[int] | None = None,
     device: str | torch.device = "cpu",
 ) -> FittedProbe:
     """Train one probe for use.
@@ -43,64 +43,30 @@ def fit_probe(
     kind, positive
         What is predicted; see :func:`auricle.transfer.evaluate`.
     protocol
-        A name in `auricle.transfer.protocols.PROTOCOLS`.
+        A name in `auricle.transfer.protocols.PROTOCOLS` that trains probes.
     settings
         Probe settings that depart from the protocol.
     seeds
-        One probe each; the best on validation data is kept.
+        One probe each, the best on validation data is kept; by default those of the protocol.
     device
         Where to train.
 
     Raises
     ------
     AuricleError
-        As :func:`auricle.transfer.evaluate`.
+        As :func:`auricle.transfer.evaluate`; when the protocol trains nothing that could be kept.
     """
+    chosen = protocol_named(protocol)
+    settings = settings or chosen.settings
+    if settings.neighbours:
+        raise AuricleError(f"the protocol {protocol} trains nothing that could be kept: choose another one")
     x = tensor_of(embeddings, manifest, device=device)
-    settings = settings or protocol_named(protocol).settings
     targets = targets_of(manifest, kind=kind, positive=positive)
-    part = partitions(manifest)[0]
-    refuse_unlearnable(targets, [part], manifest.source)
-    probes = [
-        probe
-        for seed in seeds
-        for probe in every_configuration(ProbeData(part.train, part.valid, seed, part.fold), settings)
+    parts = [
+        (seed, partitions(manifest, division=chosen.division, seed=seed)[:1])
+        for seed in (chosen.seeds if seeds is None else seeds)
     ]
-    trained = train_probes(
-        x,
-        torch.from_numpy(targets.values).to(device),
-        probes,
-        kind=kind,
-        outputs=targets.outputs,
-        settings=settings,
-    )
-    best = int(trained.valid_score.argmax())
-    rate, decay = settings.configurations[best % len(settings.configurations)]
-    logits = trained.logits(best, x, part.valid).cpu().numpy()
-    calibration, thresholds = calibrate(logits, targets, part.valid)
-    return FittedProbe(
-        weight=trained.weight[best].cpu().numpy(),
-        bias=trained.bias[best].cpu().numpy(),
-        classes=targets.classes,
-        kind=kind,
-        seed=probes[best].seed,
-        fold=part.fold,
-        learning_rate=rate,
-        weight_decay=decay,
-        calibration=calibration,
-        thresholds=thresholds,
-    )
-
-
-def calibrate(logits: NDArray[np.float32], targets: Targets, valid: Rows) -> tuple[Calibration, tuple[float, ...]]:
-    """Calibration and thresholds from the logits of validation clips, ``(len(valid), outputs)``."""
-    if targets.kind == "regression":
-        return Calibration.none(1), ()
-    if targets.kind == "multi-class":
-        calibration = temperature(logits, targets.values[valid])
-    else:
-        calibration = platt(logits, targets.indicator[valid])
-    scores = calibrated_scores(logits, targets.kind, calibration).astype(np.float64)
-    positive = targets.indicator[valid]
-    thresholds = [best_threshold(scores[:, output], positive[:, output]) for output in range(targets.outputs)]
-    return calibration, tuple(thresholds)
+    for _, part in parts:
+        refuse_unlearnable(targets, part, manifest.source)
+    selected = [probe for (probe,) in select_probes(x, targets, parts, settings)]
+    return max(selected, key=lambda probe: probe.valid_score).fitted(x)

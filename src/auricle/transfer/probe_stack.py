@@ -92,7 +92,7 @@ class Stack:
             outputs,
             self.train_rows,
             class_weighted=settings.class_weighted,
-            divisor=outputs if settings.loss_over_classes else 1.0,
+            divisor=outputs if settings.loss_over_classes and kind == "multi-class" else 1.0,
         )
         seen = [data.bundle for data in self.data]
         self.parts = _numbered([train for train, *_ in seen])
@@ -309,7 +309,7 @@ class Stack:
         scale = torch.ones_like(mean)
         if self.settings.standardise:
             for part in range(count):
-                mean[part], scale[part] = _mean_and_deviation(self.x, self.train_rows[self.parts.index(part)])
+                mean[part], scale[part] = mean_and_deviation(self.x, self.train_rows[self.parts.index(part)])
         return mean, scale
 
     def _standardised_embeddings(self) -> Tensor | None:
@@ -398,7 +398,7 @@ def _first_weights(probe: ProbeData, outputs: int, dim: int) -> Tensor:
     return randomness.uniform(keys, dim + 1, low=-bound, high=bound)
 
 
-def _mean_and_deviation(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
+def mean_and_deviation(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Per dimension, in float64 and in pieces; a dimension that does not vary keeps its size."""
     total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
     for chunk in torch.split(rows, _ROWS):
