@@ -237,9 +237,11 @@ def find(root: Path | str) -> list[Path]:
         raise AuricleError(f"{root} {wrong}; is the path right?")
     found: list[Path] = []
     for folder, subfolders, names in os.walk(root):
-        subfolders[:] = [name for name in subfolders if not name.startswith(".")]
-        found += [
-            Path(folder, name) for name in names if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
+        subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
+        found += [  # in order already, or nearly: comparing paths is slow
+            Path(folder, name)
+            for name in sorted(names)
+            if name.lower().endswith(EXTENSIONS) and not name.startswith(".")
         ]
     return sorted(found)
 

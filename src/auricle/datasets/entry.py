@@ -133,7 +133,7 @@ class DatasetEntry:
     labels: tuple[str, ...] = ()
     class_noun: str = "classes"
     counted: str | None = None
-    counts: Mapping[str, int] = field(default_factory=dict)
+    counts: Mapping[str, int] = field(default_factory=dict, hash=False)
     hours: float | None = None
     files: tuple[RemoteFile, ...] = ()
     split_list: str = ""

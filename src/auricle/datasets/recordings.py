@@ -30,11 +30,15 @@ def audio_by_stem(folder: Path, *, within: Iterable[str] = (".",)) -> dict[str, 
         Path without suffix → path, both with forward slashes; where a recording is there in two formats, the first
         suffix of `auricle.audio.EXTENSIONS`.
     """
-    found = [
-        file.relative_to(folder) for part in within if (folder / part).is_dir() for file in audio.find(folder / part)
-    ]
-    found.sort(key=lambda path: audio.EXTENSIONS.index(path.suffix.lower()), reverse=True)
-    return {path.with_suffix("").as_posix(): path.as_posix() for path in found}
+    depth = len(folder.parts)
+    found: dict[str, str] = {}
+    for part in within:
+        for file in audio.find(folder / part) if (folder / part).is_dir() else ():
+            path = "/".join(file.parts[depth:])
+            stem = _stem(path)
+            if stem not in found or _rank(path) < _rank(found[stem]):
+                found[stem] = path
+    return found
 
 
 def listed_manifest(
@@ -71,7 +75,7 @@ def listed_manifest(
     kept: list[Mapping[str, Any]] = []
     missing: list[str] = []
     for row in rows:
-        path = stems.get(Path(row["path"]).with_suffix("").as_posix())
+        path = stems.get(_stem(row["path"]))
         if path is None:
             missing.append(row["path"])
         else:
@@ -129,3 +133,13 @@ def existing(path: Path, *, name: str) -> Path:
     if not path.is_file():
         raise AuricleError(f"{name}: {path} is not there, and the dataset cannot be read without it")
     return path
+
+
+def _stem(path: str) -> str:
+    """A path without its suffix. Datasets have hundreds of thousands of them, too many to make objects of."""
+    stem, dot, suffix = path.rpartition(".")
+    return stem if dot and "/" not in suffix else path
+
+
+def _rank(path: str) -> int:
+    return audio.EXTENSIONS.index(f".{path.rpartition('.')[2].lower()}")
