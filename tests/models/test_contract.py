@@ -14,16 +14,20 @@ from auricle import audio
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
+from auricle.models.pooled import pooled
 
 from .hub_models import TRANSFORMERS, transformers_folder
 from .signals import chirps, untrained, with_lively_batch_norm
 
 RATE = 16_000
 BFLOAT16_TOLERANCE = 0.01  # relative, of the embedding's norm
+ALL_LAYERS = "every-layer"
 
 
-@pytest.fixture(params=[*auricle.list_models(), *TRANSFORMERS], scope="module")
+@pytest.fixture(params=[*auricle.list_models(), *TRANSFORMERS, ALL_LAYERS], scope="module")
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Encoder:
+    if request.param == ALL_LAYERS:
+        return pooled(with_lively_batch_norm(untrained("byola-2020-512")), layer="all", pooling="mean+max").eval()
     if request.param in TRANSFORMERS:
         return auricle.load(transformers_folder(request.param, tmp_path_factory.mktemp("models") / request.param))
     return with_lively_batch_norm(untrained(request.param)).eval()

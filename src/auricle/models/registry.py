@@ -18,6 +18,7 @@ import torch
 from auricle.errors import AuricleError
 from auricle.models import checkpoint
 from auricle.models.byola import BYOLA2020, BYOLA2022, BYOLA2020Config
+from auricle.models.conformer import Conformer, ConformerLarge
 from auricle.models.controls import LogMelStats, MFCCStats
 from auricle.models.encoder import Encoder
 from auricle.models.yamnet_files import NAME as YAMNET
@@ -228,6 +229,22 @@ for _width, _parameters in ((512, 600_192), (1024, 1_649_792), (2048, 5_321_856)
         frame_rate=12.5,
         description=f"BYOL-A's encoder of 2020, {_width} wide, untrained",
     )
+_register_random(
+    "conformer-small",
+    Conformer,
+    parameters=18_362_368,
+    embedding_dim=256,
+    frame_rate=25.0,
+    description="conformer wav2vec 2.0's small encoder, untrained",
+)
+_register_random(
+    "conformer-large",
+    ConformerLarge,
+    parameters=87_935_488,
+    embedding_dim=768,
+    frame_rate=25.0,
+    description="conformer wav2vec 2.0's large encoder, untrained",
+)
 _register_random(
     "logmel-stats",
     LogMelStats,
