@@ -23,9 +23,11 @@ def evaluation(score: np.ndarray, *, seeds: int = 1, noise: float = 0.0, cluster
                 {
                     "row": np.arange(len(score)),
                     "cluster": [f"film {number % clusters}" for number in range(len(score))],
+                    "fold": pa.nulls(len(score), pa.int64()),
                     "seed": np.full(len(score), seed),
                     "label": np.where(np.arange(len(score)) % 3 == 0, "bird", "none"),
                     "predicted": np.where(given > 0.5, "bird", "none"),
+                    "correct": (given > 0.5) == (np.arange(len(score)) % 3 == 0),
                     "score": given,
                 }
             )
@@ -85,8 +87,9 @@ def test_with_few_clusters_all_swaps_are_tried_by_hand() -> None:
     rows = np.arange(6)
     truth = rows % 2 == 0
     cluster: list[str | None] = [f"film {row // 2}" for row in rows]
-    a = Answers(rows, truth, np.where(truth, 2.0, 1.0)[None], cluster)
-    b = Answers(rows, truth, np.where(truth, 1.0, 2.0)[None], cluster)
+    fold = np.zeros(6, dtype=np.int64)
+    a = Answers(rows, truth, np.where(truth, 2.0, 1.0)[None], fold, cluster)
+    b = Answers(rows, truth, np.where(truth, 1.0, 2.0)[None], fold, cluster)
     found = paired_answers("average_precision", a, b)
     assert found.difference == pytest.approx(1.0 - average_precision_score(truth, np.where(truth, 1.0, 2.0)))
     assert found.p == 2 / 8

@@ -2,22 +2,22 @@
 
 Accuracy is a mean over clips, so its difference is one too (:func:`auricle.transfer.bootstrap.paired_difference`). Any
 other metric is computed anew after each swap: under the null hypothesis it does not matter which model gave which
-score to a cluster's clips (Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3). A swap is
-a weighting of both models' clips taken together, so that many are one array operation. Scores are compared as ranks,
-for models need not agree on a scale.
+answer to a cluster's clips (Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3). A swap is
+a weighting of both models' clips taken together, so that many are one array operation. Scores of detectors are
+compared as ranks within their fold, for models need not agree on a scale. With several labels per clip models are
+compared by label-ranking average precision, a mean over clips.
 """
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import product
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from auricle import randomness
-from auricle.transfer import metrics
 from auricle.transfer.bootstrap import (
     CONFIDENCE,
     PERMUTATIONS,
@@ -28,13 +28,21 @@ from auricle.transfer.bootstrap import (
     paired_difference,
     resamples,
 )
-from auricle.transfer.evaluation import Evaluation
+from auricle.transfer.evaluation import Evaluation, Kind
+from auricle.transfer.scoring import measured
 
-MetricOfScores = Callable[[NDArray[np.generic], NDArray[np.generic], Floats], Floats]
-"""From truth and scores ``(n,)`` and weights ``(replicates, n)`` to values ``(replicates,)``."""
+Measure = Callable[[NDArray[Any], NDArray[Any], Floats], Floats]
+"""From truth and answers ``(n,)`` and weights ``(replicates, n)`` to values ``(replicates,)``."""
 
 _CHUNK = 4_000_000  # weights in memory at a time
 _FEWEST = 999  # permutations
+_MEANS = ("accuracy", "mean_absolute_error", "mean_average_precision")  # compared as means over clips
+_KINDS: dict[str, Kind] = {
+    "balanced_accuracy": "multi-class",
+    "average_precision": "binary",
+    "r2": "regression",
+    "spearman": "regression",
+}
 
 
 @dataclass(frozen=True)
@@ -48,42 +56,66 @@ class Answers:
     truth
         ``(n,)``.
     given
-        ``(seeds, n)``: predicted classes, or scores.
+        ``(seeds, n)``: predicted classes or numbers, ranks of scores, or how right each clip was got.
+    fold
+        ``(n,)``: which probe answered.
     cluster
         ``(n,)``.
     """
 
     rows: NDArray[np.int64]
-    truth: NDArray[np.generic]
-    given: NDArray[np.generic]
+    truth: NDArray[Any]
+    given: NDArray[Any]
+    fold: NDArray[np.int64]
     cluster: list[str | None]
 
     def at(self, rows: NDArray[np.int64]) -> "Answers":
         """Those to some of the clips."""
         kept = np.isin(self.rows, rows)
         cluster = [name for name, is_kept in zip(self.cluster, kept, strict=True) if is_kept]
-        return Answers(self.rows[kept], self.truth[kept], self.given[:, kept], cluster)
+        return Answers(self.rows[kept], self.truth[kept], self.given[:, kept], self.fold[kept], cluster)
 
 
 def answers_of(evaluations: Sequence[Evaluation], metric: str) -> Answers | None:
-    """The answers of one model, of all its seeds; None where its predictions do not hold what the metric needs."""
-    columns = _COLUMNS.get(metric)
-    if columns is None:
+    """The answers of one model, of all its seeds; None for a metric by which models are not compared."""
+    if metric in _MEANS:
+        found = [evaluation.correctness() for evaluation in evaluations]
+        rows, _, cluster = found[0]
+        nothing = np.zeros(len(rows), dtype=np.int64)
+        return Answers(rows, nothing, np.stack([share for _, share, _ in found]), nothing, cluster)
+    if metric not in _KINDS:
         return None
-    truth_name, given_name = columns
-    found: list[tuple[NDArray[np.int64], NDArray[np.generic], NDArray[np.generic], list[str | None]]] = []
+    given = []
     for evaluation in evaluations:
         table = evaluation.predictions
         seeds = table.column("seed").to_numpy()
         for seed in np.unique(seeds):
             own = table.filter(seeds == seed).sort_by("row")
-            truth, given = (own.column(name).to_numpy(zero_copy_only=False) for name in (truth_name, given_name))
-            if metric == "average_precision":
-                truth = truth == _positive(own.column("predicted").to_numpy(zero_copy_only=False), given, truth)
-                given = rankdata(given)
-            found.append((own.column("row").to_numpy(), truth, given, own.column("cluster").to_pylist()))
-    rows, truth, _, cluster = found[0]
-    return Answers(rows, truth, np.stack([given for _, _, given, _ in found]), cluster)
+            fold = own.column("fold").fill_null(0).to_numpy()
+            truth, answers = _truth_and_answers(own.to_pydict(), fold, _KINDS[metric])
+            given.append(answers)
+    return Answers(own.column("row").to_numpy(), truth, np.stack(given), fold, own.column("cluster").to_pylist())
+
+
+def _truth_and_answers(
+    columns: dict[str, list[Any]], fold: NDArray[np.int64], kind: Kind
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    if kind == "regression":
+        return np.array(columns["target"]), np.array(columns["predicted"])
+    labels, predicted = np.array(columns["label"]), np.array(columns["predicted"])
+    if kind == "multi-class":
+        return labels, predicted
+    score = np.array(columns["score"])
+    ranks = np.empty(len(score))
+    for one in np.unique(fold):
+        ranks[fold == one] = rankdata(score[fold == one]) / np.count_nonzero(fold == one)
+    return labels == _positive(labels, predicted, score), ranks
+
+
+def _positive(labels: NDArray[Any], predicted: NDArray[Any], score: NDArray[Any]) -> Any:
+    """The label that a detector's scores are of: the one that it predicts above one half."""
+    above = score > 0.5
+    return predicted[np.argmax(above)] if above.any() else labels[np.argmax(labels != predicted[0])]
 
 
 def paired_answers(
@@ -102,66 +134,70 @@ def paired_answers(
     seed
         Of resamples and swaps.
     """
-    if metric == "accuracy":
-        of_a, of_b = ((one.given == one.truth).mean(axis=0) for one in (a, b))
+    if metric in _MEANS:
+        of_a, of_b = a.given.mean(axis=0), b.given.mean(axis=0)
         return paired_difference(of_a, of_b, a.cluster, permutations=permutations, seed=seed)
-    measure = _METRICS[metric]
     codes = cluster_codes(a.cluster)
-    truth, given_by_a, given_by_b = _as_numbers(a, b)
-    seeds = max(len(given_by_a), len(given_by_b))
-    given = [(given_by_a[n % len(given_by_a)], given_by_b[n % len(given_by_b)]) for n in range(seeds)]
-    apart = partial(_apart, measure, truth, given)
-    ones = np.ones((1, len(codes)))
-    difference = float(apart(ones, ones)[0])
-    ends: tuple[float | None, float | None] = (None, None)
     clusters = int(codes.max()) + 1
+    pair = _Pair(metric, a, b)
+    difference = float(pair.apart(np.ones((1, len(codes))))[0])
+    ends: tuple[float | None, float | None] = (None, None)
     if clusters > 1:
-        drawn = [apart(counts[:, codes], counts[:, codes]) for counts in resamples(codes, REPLICATES, seed)]
+        drawn = [pair.apart(counts[:, codes]) for counts in resamples(codes, REPLICATES, seed)]
         tail = (1 - CONFIDENCE) / 2
         low, high = np.nanquantile(np.concatenate(drawn), [tail, 1 - tail])
         ends = (float(low), float(high))
     reached = total = 0
-    together = partial(_together, measure, truth, given)
     for swapped in _swaps(clusters, permutations, seed, rows=max(1, _CHUNK // (2 * len(codes)))):
-        found = together(swapped[:, codes])
-        # Equal up to rounding counts as reached.
-        reached += int(np.count_nonzero(np.abs(found) >= abs(difference) - 1e-9))
+        # What is equal but for rounding counts as reached.
+        reached += int(np.count_nonzero(np.abs(pair.swapped(swapped[:, codes])) >= abs(difference) - 1e-9))
         total += len(swapped)
-    exact = total == 2**clusters
-    p = reached / total if exact else (1 + reached) / (1 + total)
+    p = reached / total if total == 2**clusters else (1 + reached) / (1 + total)
     return PairedDifference(difference, *ends, p=p, n=len(codes), clusters=clusters)
 
 
-def _apart(
-    measure: MetricOfScores,
-    truth: NDArray[np.generic],
-    given: Sequence[tuple[NDArray[np.generic], NDArray[np.generic]]],
-    of_a: Floats,
-    of_b: Floats,
-) -> Floats:
-    """Difference of the means over seeds, for each row of weights."""
-    values: Floats = np.mean([measure(truth, one, of_a) - measure(truth, other, of_b) for one, other in given], axis=0)
-    return values
+class _Pair:
+    """Two models' answers to the same clips, for as many weightings as are asked for."""
+
+    def __init__(self, metric: str, a: Answers, b: Answers) -> None:
+        self.metric, self.kind = metric, _KINDS[metric]
+        self.truth, of_a, of_b = _as_numbers(a, b)
+        self.fold = a.fold
+        seeds = max(len(of_a), len(of_b))
+        self.given = [(of_a[seed % len(of_a)], of_b[seed % len(of_b)]) for seed in range(seeds)]
+
+    def apart(self, weights: Floats) -> Floats:
+        """The difference, a mean over seeds, for each row of weights."""
+        return self._mean(
+            self._value(self.truth, one, weights, self.fold) - self._value(self.truth, other, weights, self.fold)
+            for one, other in self.given
+        )
+
+    def swapped(self, swapped: Floats) -> Floats:
+        """The difference after swaps, ``(swaps, n)`` of 0 and 1: each side takes some clips of either model."""
+        truth, fold = np.concatenate([self.truth, self.truth]), np.concatenate([self.fold, self.fold])
+        first = np.concatenate([1 - swapped, swapped], axis=1)
+        return self._mean(
+            self._value(truth, both, first, fold) - self._value(truth, both, 1 - first, fold)
+            for both in (np.concatenate(pair) for pair in self.given)
+        )
+
+    def _value(self, truth: NDArray[Any], given: NDArray[Any], weights: Floats, fold: NDArray[np.int64]) -> Floats:
+        return measured(self.kind, truth, given, weights, fold=fold)[self.metric]
+
+    @staticmethod
+    def _mean(values: Iterator[Floats]) -> Floats:
+        mean: Floats = np.mean(list(values), axis=0)
+        return mean
 
 
-def _together(
-    measure: MetricOfScores,
-    truth: NDArray[np.generic],
-    given: Sequence[tuple[NDArray[np.generic], NDArray[np.generic]]],
-    swapped: Floats,
-) -> Floats:
-    """The difference after swaps, ``(swaps, n)`` of 0 and 1: each side takes some clips of either model."""
-    both = np.concatenate([truth, truth])
-    first = np.concatenate([1 - swapped, swapped], axis=1)
-    values: Floats = np.mean(
-        [
-            measure(both, scores, first) - measure(both, scores, 1 - first)
-            for one, other in given
-            for scores in [np.concatenate([one, other])]
-        ],
-        axis=0,
-    )
-    return values
+def _as_numbers(a: Answers, b: Answers) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
+    """Truth and both models' answers, classes as numbers that are the same for both."""
+    if a.given.dtype.kind == "f":
+        return a.truth, a.given, b.given
+    codes = np.unique(np.concatenate([a.truth, a.given.ravel(), b.given.ravel()]), return_inverse=True)[1]
+    truth, of_a, of_b = np.split(codes, [len(a.truth), len(a.truth) + a.given.size])
+    return truth, of_a.reshape(a.given.shape), of_b.reshape(b.given.shape)
 
 
 def _swaps(clusters: int, permutations: int, seed: int, *, rows: int) -> Iterator[Floats]:
@@ -179,40 +215,3 @@ def _swaps(clusters: int, permutations: int, seed: int, *, rows: int) -> Iterato
 def permutations_for(pairs: int) -> int:
     """So many that the smallest p value stays clear after Holm's correction for so many pairs."""
     return min(PERMUTATIONS, max(_FEWEST, 60 * pairs))
-
-
-def _as_numbers(a: Answers, b: Answers) -> tuple[NDArray[np.generic], NDArray[np.generic], NDArray[np.generic]]:
-    """Truth and both models' answers, classes as numbers that are the same for both."""
-    if a.given.dtype.kind == "f":
-        return a.truth, a.given, b.given
-    names = np.concatenate([a.truth, a.given.ravel(), b.given.ravel()]).astype(str)
-    codes = np.unique(names, return_inverse=True)[1]
-    truth, of_a, of_b = np.split(codes, [len(a.truth), len(a.truth) + a.given.size])
-    return truth, of_a.reshape(a.given.shape), of_b.reshape(b.given.shape)
-
-
-def _positive(predicted: NDArray[np.generic], score: NDArray[np.generic], truth: NDArray[np.generic]) -> str:
-    """The label that a detector's scores are of: the one that it predicts above one half."""
-    above = np.asarray(score, dtype=np.float64) > 0.5
-    if above.any():
-        return str(predicted[np.argmax(above)])
-    return str(truth[np.argmax(truth != predicted[0])])
-
-
-def _average_precision(truth: NDArray[np.generic], score: NDArray[np.generic], weights: Floats) -> Floats:
-    return metrics.average_precision(truth, score, weights=weights)
-
-
-def _balanced_accuracy(truth: NDArray[np.generic], predicted: NDArray[np.generic], weights: Floats) -> Floats:
-    return metrics.balanced_accuracy(truth, predicted, weights=weights)
-
-
-_COLUMNS = {
-    "accuracy": ("label", "predicted"),
-    "balanced_accuracy": ("label", "predicted"),
-    "average_precision": ("label", "score"),
-}
-_METRICS: dict[str, MetricOfScores] = {
-    "balanced_accuracy": _balanced_accuracy,
-    "average_precision": _average_precision,
-}

@@ -19,6 +19,8 @@ from auricle.transfer.targets import Kind
 
 Measure = Callable[[NDArray[Any], NDArray[Any], Floats], Mapping[str, Floats]]
 """From truth and answers ``(n, …)`` and weights ``(replicates, n)`` to values ``(replicates,)`` by metric."""
+AllMetrics = Callable[[Floats], tuple[tuple[str, ...], Floats]]
+"""From weights ``(replicates, n)`` to names and values ``(metrics, seeds, replicates)``."""
 
 
 @dataclass(frozen=True)
@@ -86,28 +88,38 @@ def score(
     """
     if kind == "regression":
         answers = [of_seed.reshape(len(truth)) for of_seed in answers]
-    folds = [np.flatnonzero(fold == name) for name in np.unique(fold)]
-    pooled, ranked = _MEASURES[kind]
-    measures = [
-        (measure, folds if fold_by_fold or not is_pooled else [np.arange(len(fold))])
-        for measure, is_pooled in ((pooled, True), (ranked, False))
-        if measure is not None
-    ]
 
     def all_metrics(weights: Floats) -> tuple[tuple[str, ...], Floats]:
         """Names, and values ``(metrics, seeds, replicates)``."""
-        by_seed = [
-            {
-                name: value
-                for measure, parts in measures
-                for name, value in _over(measure, parts, truth, of_seed, weights)
-            }
-            for of_seed in answers
-        ]
+        by_seed = [measured(kind, truth, of_seed, weights, fold=fold, fold_by_fold=fold_by_fold) for of_seed in answers]
         names = tuple(by_seed[0])
         return names, np.array([[values[name] for values in by_seed] for name in names])
 
-    names, values = all_metrics(np.ones((1, len(fold))))
+    return bootstrapped(
+        all_metrics, cluster, resample_seeds=resample_seeds, replicates=replicates, bootstrap_seed=bootstrap_seed
+    )
+
+
+def bootstrapped(
+    all_metrics: AllMetrics,
+    cluster: Sequence[object],
+    *,
+    resample_seeds: bool = False,
+    replicates: int,
+    bootstrap_seed: int = 0,
+) -> Scores:
+    """Values of metrics, and their intervals over resampled clusters.
+
+    Parameters
+    ----------
+    all_metrics
+        From weights of clips ``(replicates, n)`` to names and values ``(metrics, seeds, replicates)``.
+    cluster
+        ``(n,)`` units of the bootstrap.
+    resample_seeds, replicates, bootstrap_seed
+        As in :func:`score`.
+    """
+    names, values = all_metrics(np.ones((1, len(cluster))))
     codes = cluster_codes(cluster)
     if codes.max(initial=0) == 0:
         return Scores(names, values[..., 0], None)
@@ -116,16 +128,37 @@ def score(
     )
     means = drawn.mean(axis=1, keepdims=True)
     if resample_seeds:
-        chosen = randomness.generator(bootstrap_seed, "bootstrap of seeds").integers(
-            len(answers), size=(len(answers), drawn.shape[2])
-        )
-        means = np.take_along_axis(drawn, chosen[None], axis=1).mean(axis=1, keepdims=True)
+        seeds = drawn.shape[1]
+        generator = randomness.generator(bootstrap_seed, "bootstrap of seeds")
+        chosen = generator.integers(seeds, size=(1, seeds, drawn.shape[2]))
+        means = np.take_along_axis(drawn, chosen, axis=1).mean(axis=1, keepdims=True)
     drawn = np.concatenate([drawn, means], axis=1)
     tail = (1 - CONFIDENCE) / 2
     defined = ~np.isnan(drawn).all(axis=2)
     ends = np.full((2, *defined.shape), np.nan)
     ends[:, defined] = np.nanquantile(drawn[defined], [tail, 1 - tail], axis=1)
     return Scores(names, values[..., 0], ends)
+
+
+def measured(
+    kind: Kind,
+    truth: NDArray[Any],
+    answers: NDArray[Any],
+    weights: Floats,
+    *,
+    fold: NDArray[np.int64],
+    fold_by_fold: bool = False,
+) -> dict[str, Floats]:
+    """All metrics of the answers of one seed, for weights ``(replicates, n)``; arguments as :func:`score`."""
+    folds = [np.flatnonzero(fold == name) for name in np.unique(fold)]
+    everything = [np.arange(len(fold))]
+    pooled, ranked = _MEASURES[kind]
+    found: dict[str, Floats] = {}
+    if pooled is not None:
+        found |= _over(pooled, folds if fold_by_fold else everything, truth, answers, weights)
+    if ranked is not None:
+        found |= _over(ranked, folds, truth, answers, weights)
+    return found
 
 
 def _over(
