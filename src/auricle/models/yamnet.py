@@ -18,7 +18,6 @@ from torch.nn import functional
 
 from auricle.errors import AuricleError
 from auricle.models.encoder import Encoder, EncoderConfig
-from auricle.models.pooling import FrameStatistics
 from auricle.models.waveforms import checked_batch, silent_beyond
 
 SAMPLE_RATE = 16_000  # Hz
@@ -199,9 +198,13 @@ class YAMNet(Encoder):
         """
         checked, true = checked_batch(waveform, lengths, min_samples=self.min_samples)
         frames, patches = self._encode(checked, true)
-        scores = torch.sigmoid(self.classifier(frames))
-        scores = FrameStatistics.of(scores, patches).mean
-        return scores[0] if waveform.ndim == 1 else scores
+        scores = torch.sigmoid(self.classifier(frames)).float()
+        if patches is None:
+            mean = scores.mean(dim=1)
+        else:
+            beyond = torch.arange(scores.shape[1], device=scores.device) >= patches[:, None]
+            mean = scores.masked_fill(beyond[:, :, None], 0.0).sum(dim=1) / patches[:, None]
+        return mean[0] if waveform.ndim == 1 else mean
 
     def _frames_of(self, samples: Tensor) -> Tensor:
         # Rounded up: TensorFlow's port completes the last patch with zeros.
