@@ -14,6 +14,7 @@ from sklearn.covariance import ledoit_wolf_shrinkage
 
 BLOCK_ROWS = 4096  # of the products: 64 MB of similarities at a time
 FITTED_ROWS = 20_000  # that a covariance is estimated from, at most
+LEAST_DEVIATION = 0.5  # of the median dimension's, below which a dimension counts less
 
 Vectors = NDArray[np.float32]
 
@@ -46,7 +47,8 @@ def whitened(vectors: Vectors) -> Vectors:
 
     Each dimension is centred and scaled, then the set is turned and scaled by the inverse root of its covariance, whose
     estimate is shrunk towards the identity; it is made from `FITTED_ROWS` rows spread evenly over the set. A dimension
-    that never changes is left out. Where nothing changes at all there is nothing to measure by: all vectors are then 0.
+    that hardly changes within the set (`LEAST_DEVIATION`) is not blown up, one that never does is left out. Where
+    nothing changes at all there is nothing to measure by: all vectors are then 0.
     """
     rows = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), FITTED_ROWS)).round().astype(np.int64))
     sample = np.asarray(vectors[rows], dtype=np.float64)
@@ -55,6 +57,7 @@ def whitened(vectors: Vectors) -> Vectors:
     if not kept.any():
         return np.zeros((len(vectors), 1), dtype=np.float32)
     mean, deviation = mean[kept], deviation[kept]
+    deviation = np.maximum(deviation, LEAST_DEVIATION * np.median(deviation))
     sample = (sample[:, kept] - mean) / deviation
     weight = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
     covariance = sample.T @ sample / len(sample)

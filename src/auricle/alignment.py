@@ -1,0 +1,128 @@
+"""Whether two clips are the same recording: laid over each other where they fit best, do they agree?
+
+Two clips of the same thing (rain and rain, a word said twice) have like spectra but not the same course in time, and
+their waveforms do not correlate; two copies of one recording do both, also after a codec, a change of level or polarity
+or a shift. Both are asked: the log-mel spectrograms, which find the shift, and the waveforms at that shift.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from auricle.audio import Waveform
+from auricle.mel import LogMel, MelRecipe
+
+RECIPE = MelRecipe()  # of the spectrograms; clips come at its sample rate
+RANGE = 9.2  # natural-log units below the loudest point of a spectrogram that count: 40 dB
+SLACK_SECONDS = 0.02  # that the waveforms may lie otherwise than the spectrograms say
+
+SPECTRUM = 0.8  # least correlation of the spectrograms of one recording
+WAVEFORM = 0.85  # … of the waveforms
+SHORT_SECONDS = 2.0  # of sound in common, below which agreement means less: two utterances of "no" are much alike
+WAVEFORM_OF_SHORT = 0.95
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Match:
+    """How well two clips agree where they fit best.
+
+    Attributes
+    ----------
+    shift
+        Seconds by which the common sound comes later in the first clip than in the second.
+    seconds
+        Of sound in common, silence (more than 40 dB below the loudest) not counted.
+    spectrum
+        Correlation of the log-mel spectrograms, the lower of two: as they are, and without each band's mean.
+    waveform
+        Correlation of the waveforms, whatever the polarity.
+    """
+
+    shift: float
+    seconds: float
+    spectrum: float
+    waveform: float
+
+    @property
+    def is_same(self) -> bool:
+        """Whether they are one recording."""
+        needed = WAVEFORM if self.seconds >= SHORT_SECONDS else WAVEFORM_OF_SHORT
+        return self.spectrum >= SPECTRUM and self.waveform >= needed
+
+
+class Aligner:
+    """Compares clips that come as waveforms at `sample_rate`."""
+
+    sample_rate = RECIPE.sample_rate
+
+    def __init__(self) -> None:
+        self._log_mel = LogMel(RECIPE)
+
+    def spectrogram(self, waveform: Waveform) -> FloatArray:
+        """The log-mel spectrogram ``(mels, frames)``, what is too quiet raised to the floor."""
+        with torch.inference_mode():
+            log_mel = self._log_mel(torch.from_numpy(np.ascontiguousarray(waveform))[None])[0][0]
+        spectrogram: FloatArray = log_mel.numpy().astype(np.float64)
+        return spectrogram.clip(min=spectrogram.max() - RANGE)
+
+    def match(self, first: Waveform, second: Waveform) -> Match:
+        """Lay two clips ``(samples,)`` over each other; at least half of the shorter one has to be covered."""
+        if not (first.any() and second.any()):  # silence is no recording of anything
+            return Match(0.0, 0.0, 0.0, 0.0)
+        one, other = self.spectrogram(first), self.spectrogram(second)
+        lag = _best_lag(one, other)
+        start, end = max(0, lag), min(one.shape[1], other.shape[1] + lag)
+        one, other = one[:, start:end], other[:, start - lag : end - lag]
+        sounding = (np.maximum(one.max(axis=0) - one.min(), other.max(axis=0) - other.min()) > 0).sum()
+        spectrum = min(_correlation(one, other), _correlation(_centred(one), _centred(other)))
+        samples = lag * RECIPE.hop_length
+        waveform, rest = _waveform_correlation(first[max(0, samples) :], second[max(0, -samples) :])
+        shift = (samples + rest) / self.sample_rate
+        return Match(shift, float(sounding / RECIPE.frame_rate), spectrum, waveform)
+
+
+def _best_lag(one: FloatArray, other: FloatArray) -> int:
+    """Frames by which `one` lags behind `other` where their bands' courses correlate best."""
+    one, other = _centred(one), _centred(other)
+    size = 1 << (one.shape[1] + other.shape[1]).bit_length()
+    products = np.fft.irfft((np.fft.rfft(one, size) * np.fft.rfft(other, size).conj()).sum(axis=0), size)
+    energy, other_energy = (np.concatenate([[0.0], np.cumsum((x * x).sum(axis=0))]) for x in (one, other))
+    frames, other_frames = one.shape[1], other.shape[1]
+    covered = max(1, min(frames, other_frames) // 2)
+    lags = np.arange(covered - other_frames, frames - covered + 1)
+    starts, ends = np.maximum(lags, 0), np.minimum(frames, other_frames + lags)
+    power = (energy[ends] - energy[starts]) * (other_energy[ends - lags] - other_energy[starts - lags])
+    norm = np.sqrt(np.maximum(power, 0.0))
+    enough = norm > 1e-9 * norm.max()
+    return int(lags[np.argmax(np.where(enough, products[lags % size] / np.where(enough, norm, 1.0), -1.0))])
+
+
+def _waveform_correlation(first: Waveform, second: Waveform) -> tuple[float, int]:
+    """Greatest correlation, whatever its sign, and at which lag in samples, near lag 0."""
+    length = min(len(first), len(second))
+    one, other = first[:length].astype(np.float64), second[:length].astype(np.float64)
+    norm = np.sqrt((one * one).sum() * (other * other).sum())
+    if norm == 0:
+        return 0.0, 0
+    slack = min(round(SLACK_SECONDS * RECIPE.sample_rate), length - 1)
+    size = 1 << (length + slack).bit_length()
+    products = np.fft.irfft(np.fft.rfft(one, size) * np.fft.rfft(other, size).conj(), size)
+    lags = np.arange(-slack, slack + 1)
+    correlations = np.abs(products[lags % size]) / norm
+    best = int(np.argmax(correlations))
+    return float(correlations[best]), int(lags[best])
+
+
+def _centred(spectrogram: FloatArray) -> FloatArray:
+    centred: FloatArray = spectrogram - spectrogram.mean(axis=1, keepdims=True)
+    return centred
+
+
+def _correlation(one: FloatArray, other: FloatArray) -> float:
+    one, other = one - one.mean(), other - other.mean()
+    norm = np.sqrt((one * one).sum() * (other * other).sum())
+    return float((one * other).sum() / norm) if norm > 0 else 0.0
