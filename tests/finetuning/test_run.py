@@ -110,9 +110,10 @@ def test_several_labels_at_once(model: Path, labels: Path, tmp_path: Path) -> No
         {**QUICK, "epochs": 8, "learning_rate": 0.003}, model=str(model), task=str(labels.parent / "several.csv")
     )
     run.finetune(recipe, tmp_path / "run")
-    (found,) = results.read(tmp_path / "run" / "results.parquet")
-    assert found.metric == "mean_average_precision"
-    assert found.value > (1 + 1 / 3 + 1 / 3) / 3  # what a guess would have on average: the prevalence of each label
+    found = {row.metric: row.value for row in results.read(tmp_path / "run" / "results.parquet")}
+    # What a guess would have on average is the prevalence of each label.
+    assert found["prevalence"] == pytest.approx((1 + 1 / 3 + 1 / 3) / 3)
+    assert found["mean_average_precision"] > found["prevalence"] + 0.1
     saved = load_probe(tmp_path / "run" / "probe")
     assert saved.probe.kind == "multi-label" and saved.probe.outputs == ("high", "low", "tone")
 

@@ -38,8 +38,11 @@ def finish(run: Run, task: Task, part: Partition, targets: Targets, data: Labell
         protocol=recipe.label_of_protocol + (f", fold {part.fold}" if part.fold is not None else ""),
         n=len(rows),
     )
-    measured = scoring.measures(targets.indicator[rows], logits, kind=targets.kind)
-    summaries = scoring.results_of(measured, [clusters[at] if clusters else None for at in rows], row)
+    found = scoring.score(targets, rows, logits, [clusters[at] if clusters else None for at in rows])
+    summaries = []
+    for position, metric in enumerate(found.names):
+        low, high = found.ends(position, 0)
+        summaries.append(row(metric=metric, value=float(found.values[position, 0]), ci_low=low, ci_high=high))
     if run.accelerator.is_main_process:
         encoder.name = f"{encoder.name}-{task.name}"
         encoder.card = _card(run, task, data, summaries)

@@ -274,8 +274,8 @@ def _seed_dropout(seed: int, passes: int, process: int) -> None:
 def _score(run: Run, task: Task, targets: Targets, data: LabelledClips) -> float:
     """The task's metric on the validation part."""
     logits = run.predict(data, "valid", precision=run.recipe.precision)
-    measured = scoring.measures(targets.indicator[data.rows[data.valid]], logits, kind=targets.kind)
-    return float(measured[task.metric](None))
+    found = scoring.score(targets, data.rows[data.valid], logits)
+    return float(found.values[found.names.index(task.metric), 0])
 
 
 def _plan(

@@ -1,7 +1,6 @@
-"""Scores of a fine-tuned encoder: predictions of clips, the metrics of their kind, intervals."""
+"""How good a classifier is: its logits of whole clips, and the metrics of their kind."""
 
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -13,15 +12,13 @@ from auricle.errors import AuricleError
 from auricle.finetuning.classifier import Classifier
 from auricle.finetuning.labelled_clips import LabelledClips
 from auricle.models.global_norm import sum_over_processes
-from auricle.results import Result
-from auricle.transfer import metrics
-from auricle.transfer.bootstrap import Floats, interval
-from auricle.transfer.targets import Kind
+from auricle.transfer import scoring
+from auricle.transfer.bootstrap import REPLICATES
+from auricle.transfer.scoring import Scores
+from auricle.transfer.targets import Targets
 
 BATCH_SECONDS = 60.0  # of sound that go through the encoder at a time
 POOL_CLIPS = 256  # whose samples are held at a time
-
-Metric = Callable[[Floats | None], Floats]
 
 
 def predict(
@@ -58,47 +55,36 @@ def predict(
     return logits
 
 
-def measures(truth: NDArray[np.bool_], logits: NDArray[np.float32], *, kind: Kind) -> Mapping[str, Metric]:
-    """The metrics of a kind of task, each a function of the clips' weights.
+def score(
+    targets: Targets,
+    rows: NDArray[np.int64],
+    logits: NDArray[np.float32],
+    cluster: Sequence[object] | None = None,
+) -> Scores:
+    """The metrics of a kind of task.
 
     Parameters
     ----------
-    truth
-        ``(n, outputs)``: which classes a clip is of.
+    targets
+        What is true of each row of the manifest.
+    rows
+        ``(n,)`` those that are scored.
     logits
         ``(n, outputs)``.
-    kind
-        ``multi-class``, ``binary`` or ``multi-label``.
+    cluster
+        ``(n,)`` units of the bootstrap; without them there are no intervals.
     """
-    if kind == "multi-class":
-        right, guess = truth.argmax(axis=1), logits.argmax(axis=1)
-        return {
-            "accuracy": lambda weights: metrics.accuracy(right, guess, weights=weights),
-            "balanced_accuracy": lambda weights: metrics.balanced_accuracy(right, guess, weights=weights),
-        }
-    if kind == "binary":
-        positive, score = truth[:, 0], logits[:, 0]
-        return {
-            "average_precision": lambda weights: metrics.average_precision(positive, score, weights=weights),
-            "prevalence": lambda weights: metrics.prevalence(positive, weights=weights),
-        }
-    return {"mean_average_precision": partial(_mean_average_precision, truth, logits)}
-
-
-def _mean_average_precision(truth: NDArray[np.bool_], logits: NDArray[np.float32], weights: Floats | None) -> Floats:
-    """Mean over the classes that any clip is of."""
-    each = [
-        metrics.average_precision(truth[:, output], logits[:, output], weights=weights)
-        for output in np.flatnonzero(truth.any(axis=0))
-    ]
-    mean: Floats = np.nanmean(each, axis=0)
-    return mean
-
-
-def results_of(measured: Mapping[str, Metric], cluster: list[str | None], row: "partial[Result]") -> list[Result]:
-    """One summary per metric with its interval; `row` makes a result of metric, value and interval."""
-    found = []
-    for metric, of in measured.items():
-        low, high = interval(of, cluster) or (None, None)
-        found.append(row(metric=metric, value=float(of(None)), ci_low=low, ci_high=high))
-    return found
+    answers: NDArray[np.generic] = logits
+    if targets.kind == "multi-class":
+        answers = logits.argmax(axis=1)
+    elif targets.kind == "binary":
+        answers = logits[:, 0]
+    return scoring.score(
+        targets.kind,
+        targets.values[rows],
+        [answers],
+        fold=np.zeros(len(rows), dtype=np.int64),
+        cluster=[0] * len(rows) if cluster is None else cluster,
+        fold_by_fold=False,
+        replicates=REPLICATES,
+    )
