@@ -5,7 +5,7 @@ a mean over seeds, its interval a bootstrap over the manifest's clusters of what
 are kept, so that two models can be compared clip by clip.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 
@@ -25,7 +25,7 @@ from auricle.transfer.knn import vote
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import Protocol
 from auricle.transfer.protocols import protocol as protocol_named
-from auricle.transfer.scoring import score
+from auricle.transfer.scoring import Scores, score
 from auricle.transfer.selection import select_probes
 from auricle.transfer.splits import Partition, partitions
 from auricle.transfer.targets import Kind as Kind
@@ -209,14 +209,19 @@ def evaluate(
         n=len(test),
         k=k if k is not None else next(iter(neighbours)) if len(neighbours) == 1 else None,
     )
+    table = predictions.predictions_table(manifest, parts[0], cluster, seeds, targets, scores)
+    return Evaluation(result_rows(measured, seeds, row), table, tuple(probes))
+
+
+def result_rows(measured: Scores, seeds: Sequence[int], row: Callable[..., Result]) -> list[Result]:
+    """One row per metric and seed and one summary per metric; `row` makes a result of metric, value, ends and seed."""
     results: list[Result] = []
     for index, metric in enumerate(measured.names):
         for position, seed in [*enumerate(seeds), (-1, None)]:
             value = measured.values[index].mean() if seed is None else measured.values[index, position]
             low, high = measured.ends(index, position)
             results.append(row(metric=metric, value=float(value), ci_low=low, ci_high=high, seed=seed))
-    table = predictions.predictions_table(manifest, parts[0], cluster, seeds, targets, scores)
-    return Evaluation(results, table, tuple(probes))
+    return results
 
 
 def _seeds(

@@ -73,7 +73,7 @@ class Objective:
         elif self.kind == "regression":
             slope = logits.sub_(self._standardised(bundles, rows)).mul_(2.0)
         else:
-            slope = logits.sigmoid_().sub_(self._wanted(rows)).div_(self.outputs)
+            slope = logits.sigmoid_().sub_(self._wanted(rows).to(logits.dtype)).div_(self.outputs)
         return slope if self.divisor == 1.0 else slope.div_(self.divisor)
 
     def clip_loss(self, logits: Tensor, bundles: Tensor, rows: Tensor) -> Tensor:

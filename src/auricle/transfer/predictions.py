@@ -28,6 +28,8 @@ def predictions_table(
     seeds: Sequence[int],
     targets: Targets,
     scores: Sequence[NDArray[np.float32]],
+    *,
+    predicted: Sequence[Rows] | None = None,
 ) -> pa.Table:
     """Predictions of every seed, clips in the order of the partitions' test parts.
 
@@ -41,6 +43,8 @@ def predictions_table(
         What was predicted.
     scores
         For each seed ``(n_test, outputs)`` probabilities, or predicted targets.
+    predicted
+        For each seed ``(n_test,)`` classes; by default the likeliest.
 
     Returns
     -------
@@ -58,9 +62,10 @@ def predictions_table(
         "cluster": pa.array(list(cluster), pa.string()),
         "fold": pa.array([part.fold for part in parts for _ in part.test], pa.int64()),
     }
+    guesses: Sequence[Rows | None] = [None] * len(scores) if predicted is None else predicted
     tables = [
-        pa.table({**fixed, "seed": pa.array([seed] * len(rows), pa.int64()), **_answers(targets, rows, of_seed)})
-        for seed, of_seed in zip(seeds, scores, strict=True)
+        pa.table({**fixed, "seed": pa.array([seed] * len(rows), pa.int64()), **_answers(targets, rows, of_seed, guess)})
+        for seed, of_seed, guess in zip(seeds, scores, guesses, strict=True)
     ]
     metadata = {_KIND: targets.kind.encode(), _CLASSES: json.dumps(list(targets.classes)).encode()}
     return pa.concat_tables(tables).replace_schema_metadata(metadata)
@@ -76,7 +81,7 @@ def classes_of(table: pa.Table) -> tuple[str, ...]:
     return tuple(json.loads((table.schema.metadata or {})[_CLASSES]))
 
 
-def _answers(targets: Targets, rows: Rows, scores: NDArray[np.float32]) -> dict[str, pa.Array]:
+def _answers(targets: Targets, rows: Rows, scores: NDArray[np.float32], guess: Rows | None) -> dict[str, pa.Array]:
     truth = targets.values[rows]
     if targets.kind == "regression":
         predicted = scores[:, 0].astype(np.float64)
@@ -93,7 +98,8 @@ def _answers(targets: Targets, rows: Rows, scores: NDArray[np.float32]) -> dict[
             "scores": pa.FixedSizeListArray.from_arrays(flat, scores.shape[1]),
             "quality": pa.array(label_ranking_precision(truth, scores)),
         }
-    guess = predicted_classes(targets.kind, scores)
+    if guess is None:
+        guess = predicted_classes(targets.kind, scores)
     classes = pa.array(targets.classes)
     return {
         "label": classes.take(pa.array(truth)),
