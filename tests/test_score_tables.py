@@ -154,8 +154,8 @@ def test_local_copies_are_named_and_never_stand_beside_published_numbers() -> No
 
 
 def test_every_protocol_has_its_own_table() -> None:
-    tables = score_tables([row(), row(protocol="evar"), row(protocol="knn", k=5)])
-    assert [table.protocol for table in tables] == ["ogg2025", "evar", "knn, k = 5"]
+    tables = score_tables([row(), row(k=5), row(protocol="evar"), row(protocol="knn", k=5)])
+    assert [table.protocol for table in tables] == ["ogg2025", "ogg2025, 5 shots", "evar", "knn"]
 
 
 def test_csv_has_plain_numbers_that_a_reader_of_csv_gets_back() -> None:

@@ -295,7 +295,14 @@ def evaluate(
     hop: Annotated[
         float | None, typer.Option(help="Seconds between excerpts of AVA-Speech; 0.01 as published.")
     ] = None,
-    protocol: Annotated[list[str] | None, typer.Option(help="How to score: ogg2025, …")] = None,
+    protocol: Annotated[
+        list[str] | None, typer.Option(help="How to score: auricle (the default), ogg2025, evar, hear, knn.")
+    ] = None,
+    k_shot: Annotated[
+        int | None, typer.Option(help="Learn from so many clips of each class, drawn many times.")
+    ] = None,
+    layer: Annotated[str | None, typer.Option(help="Of the models that have it; `all` for every layer.")] = None,
+    pooling: Annotated[str | None, typer.Option(help="Over time: mean, max or mean+max.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of probes per fold; by default the protocol's.")] = None,
     save_probe: Annotated[
         Path | None, typer.Option(help="Write a probe for `auricle predict` to this folder: one model, one task.")
@@ -311,11 +318,12 @@ def evaluate(
     """
     from auricle import progress
     from auricle.training import keep_freed_memory
-    from auricle.transfer.run import evaluate_models
+    from auricle.transfer.run import DEFAULT_PROTOCOL, evaluate_models
     from auricle.transfer.run_files import work_folder
     from auricle.transfer.task_source import Own, find_tasks
 
-    sources = [*(task or ()), *(str(path) for path in manifest or ())]
+    names = [name for entry in task or () for name in ([entry] if Path(entry).exists() else entry.split(","))]
+    sources = [*names, *(str(path) for path in manifest or ())]
     if not sources:
         raise typer.BadParameter("give --task NAME (see `auricle tasks`) or --manifest FILE")
     own = Own(label, group, positive)
@@ -326,8 +334,11 @@ def evaluate(
             models,
             tasks,
             out=out,
-            protocols=protocol or ("ogg2025",),
+            protocols=protocol or (DEFAULT_PROTOCOL,),
             seeds=None if seeds is None else range(seeds),
+            k=k_shot,
+            layer=layer,
+            pooling=pooling,
             probe_folder=save_probe,
             workers=workers,
             device=device,

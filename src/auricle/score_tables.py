@@ -247,7 +247,10 @@ def _goodness(result: Result) -> float:
 
 
 def _protocol_of(row: Result) -> str:
-    return row.protocol if row.k is None else f"{row.protocol}, k = {row.k}"
+    # Neighbours are chosen for each model and task: they are no setting of the table.
+    if row.k is None or row.protocol.startswith("knn"):
+        return row.protocol
+    return f"{row.protocol}, {row.k} shots"
 
 
 def _model_key(row: Result) -> tuple[object, ...]:

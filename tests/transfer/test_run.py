@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
@@ -60,7 +61,9 @@ def finished(sounds: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Ru
     """Both models on both tasks, and what was reported."""
     told: list[events.Event] = []
     out = tmp_path_factory.mktemp("run") / "scores.parquet"
-    return evaluate_models(MODELS, tasks_of(sounds), out=out, seeds=[0, 1], workers=1, report=told.append), told
+    return evaluate_models(
+        MODELS, tasks_of(sounds), out=out, seeds=[0, 1], protocols=["ogg2025"], workers=1, report=told.append
+    ), told
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int]]:
@@ -115,7 +118,9 @@ def test_a_second_run_does_nothing_and_finds_the_same(finished, sounds: Path) ->
     summary, told = finished
     work = summary.out.with_suffix(".work")
     before = state_of(work / "probing") | state_of(work / "embedding") | state_of(work / "comparison")
-    again = evaluate_models(MODELS, tasks_of(sounds), out=summary.out, seeds=[0, 1], workers=1, report=told.append)
+    again = evaluate_models(
+        MODELS, tasks_of(sounds), out=summary.out, seeds=[0, 1], protocols=["ogg2025"], workers=1, report=told.append
+    )
     assert state_of(work / "probing") | state_of(work / "embedding") | state_of(work / "comparison") == before
     end = told[-1]
     assert isinstance(end, events.End)
@@ -129,9 +134,11 @@ def test_another_label_of_the_same_sound_is_not_embedded_again(finished, sounds:
     work = summary.out.with_suffix(".work")
     before = state_of(work / "embedding")
     task = find_task(str(sounds / "pitch.csv"), own=Own(label="singer"))
-    evaluate_models(MODELS[:1], [task], out=summary.out, seeds=[0], workers=1)
+    evaluate_models(MODELS[:1], [task], out=summary.out, seeds=[0], protocols=["ogg2025"], workers=1)
     assert state_of(work / "embedding") == before
-    evaluate_models(MODELS, tasks_of(sounds), out=summary.out, seeds=[0, 1], workers=1)  # as the other tests know it
+    evaluate_models(
+        MODELS, tasks_of(sounds), out=summary.out, seeds=[0, 1], protocols=["ogg2025"], workers=1
+    )  # as the other tests know it
 
 
 @pytest.mark.slow
@@ -139,7 +146,7 @@ def test_a_run_that_is_killed_at_any_time_ends_with_the_same_results(finished, s
     summary, _ = finished
     out = tmp_path / "killed.parquet"
     command = [*COMMAND, *MODELS, "--manifest", str(sounds / "pitch.csv"), "--manifest", str(sounds / "fewer.csv")]
-    command += ["--group", "singer", "--seeds", "2", "--workers", "1", "--out", str(out)]
+    command += ["--group", "singer", "--protocol", "ogg2025", "--seeds", "2", "--workers", "1", "--out", str(out)]
     draw = random.Random(0)
     for pattern in ("embedding/*/*", "probing/*/done.json"):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -159,7 +166,7 @@ def test_models_that_were_evaluated_apart_are_compared_when_merged(finished, sou
     summary, _ = finished
     files = [tmp_path / "a.parquet", tmp_path / "b.parquet"]
     for model, file in zip(MODELS, files, strict=True):
-        evaluate_models([model], tasks_of(sounds), out=file, seeds=[0, 1], workers=1)
+        evaluate_models([model], tasks_of(sounds), out=file, seeds=[0, 1], protocols=["ogg2025"], workers=1)
     rows, (table,) = merged(files)
     assert sorted(map(repr, rows)) == sorted(map(repr, summary.results))
     assert table.comparisons == summary.tables[0].comparisons
@@ -185,13 +192,46 @@ def test_files_that_disagree_are_refused(finished, tmp_path: Path) -> None:
 def test_a_probe_to_be_used_is_saved_with_what_it_scored(sounds: Path, tmp_path: Path) -> None:
     task = tasks_of(sounds)[0]
     folder = tmp_path / "probe"
-    summary = evaluate_models(MODELS[:1], [task], out=tmp_path / "x.parquet", seeds=[0], workers=1, probe_folder=folder)
+    summary = evaluate_models(
+        MODELS[:1], [task], out=tmp_path / "x.parquet", seeds=[0], protocols=["ogg2025"], workers=1, probe_folder=folder
+    )
     saved = load_probe(folder)
     assert (saved.model, saved.task, saved.window) == (MODELS[0], "pitch", 0.3)
     assert saved.probe.classes == ("high", "low", "middle")
     assert saved.scores == {row.metric: row.value for row in results.summary(summary.results)}
     with pytest.raises(AuricleError, match="one model, one task and one protocol"):
         evaluate_models(MODELS, [task], out=tmp_path / "x.parquet", probe_folder=folder)
+
+
+def test_scores_and_confusions_of_single_classes_add_up(finished) -> None:
+    summary, _ = finished
+    scores = pd.read_csv(summary.out.with_suffix(".per_class.csv"))
+    assert set(scores["label"]) == set(PITCHES)
+    own = scores[(scores["task"] == "pitch") & (scores["model"] == MODELS[0])]
+    assert own["n"].sum() == 119
+    balanced = [row for row in results.summary(summary.results) if row.metric == "balanced_accuracy"]
+    expected = next(row.value for row in balanced if (row.task, row.model) == ("pitch", MODELS[0]))
+    assert own["recall"].mean() == pytest.approx(expected)
+    confusion = pd.read_csv(summary.out.with_suffix(".confusion.csv"))
+    own = confusion[(confusion["task"] == "pitch") & (confusion["model"] == MODELS[0])]
+    accuracy = own[own["label"] == own["predicted"]]["count"].sum() / own["count"].sum()
+    scored = [row for row in results.summary(summary.results) if row.metric == "accuracy"]
+    expected = next(row.value for row in scored if (row.task, row.model) == ("pitch", MODELS[0]))
+    assert accuracy == pytest.approx(expected)
+
+
+def test_few_shots_neighbours_and_pooling_are_said_in_the_results(sounds: Path, tmp_path: Path) -> None:
+    task = tasks_of(sounds)[0]
+    out = tmp_path / "x.parquet"
+    shots = evaluate_models(MODELS, [task], out=out, protocols=["knn"], k=3, workers=1)
+    assert {row.k for row in shots.results} == {3}
+    plain = evaluate_models(MODELS, [task], out=out, protocols=["knn"], pooling="max", workers=1)
+    assert {(row.protocol, row.pooling) for row in plain.results} == {("knn", "max")}
+    assert len(plain.tables) == 1
+    with pytest.raises(AuricleError, match="has no layers to choose from, but 'conv2' was asked for"):
+        evaluate_models(MODELS, [task], out=out, layer="conv2")
+    with pytest.raises(AuricleError, match="esc50 is a task, not a model"):
+        evaluate_models(["esc50"], [task], out=out)
 
 
 def test_a_second_process_is_refused(sounds: Path, tmp_path: Path) -> None:

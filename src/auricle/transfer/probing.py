@@ -34,6 +34,8 @@ COMPARISON_SEED = 0
 _FEW_NUMBERS = 4_000_000  # clips × dimensions
 _RESULTS = "results.parquet"
 _PREDICTIONS = "predictions.parquet"
+PER_CLASS = "per_class.parquet"
+CONFUSION = "confusion.parquet"
 
 
 @dataclass(frozen=True)
@@ -45,24 +47,24 @@ class ProbePlan:
     protocol
         A name in `auricle.transfer.protocols.PROTOCOLS`.
     settings
-        Those of the protocol, or others; results then say in what they depart.
+        Those of the protocol when None, or others; results then say in what they depart.
     seeds
-        One probe per seed and fold.
+        One probe per seed and fold; those of the protocol when None.
+    k
+        Clips of each class to learn from, where there shall be few.
     """
 
     protocol: str
-    settings: ProbeSettings
-    seeds: tuple[int, ...]
+    settings: ProbeSettings | None = None
+    seeds: tuple[int, ...] | None = None
+    k: int | None = None
 
-    @property
-    def inputs(self) -> list[Any]:
-        """All of it, as a stage's input."""
-        return [self.protocol, dataclasses.asdict(self.settings), list(self.seeds)]
-
-    @property
-    def label(self) -> str:
-        """What results call it."""
-        return protocol_named(self.protocol).label(self.settings)
+    def inputs(self, task: str) -> list[Any]:
+        """All that decides a task's scores, as a stage's input."""
+        chosen = protocol_named(self.protocol)
+        settings = chosen.settings_for(task) if self.settings in (None, chosen.settings) else self.settings
+        seeds = chosen.seeds if self.seeds is None else self.seeds
+        return [self.protocol, dataclasses.asdict(settings), list(seeds), self.k]
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,14 @@ class Probed(Generic[CandidateT]):
     def predictions(self) -> pa.Table:
         """One row per test clip and seed."""
         return pq.read_table(self.stage.folder / _PREDICTIONS)
+
+    def table(self, name: str) -> pa.Table:
+        """:data:`PER_CLASS` or :data:`CONFUSION`, with columns ahead that say of what."""
+        table = pq.read_table(self.stage.folder / name)
+        of = {"model": self.encoder.label, "task": self.task.name, "protocol": self.summary.protocol}
+        for position, (column, value) in enumerate(of.items()):
+            table = table.add_column(position, column, pa.array([value] * len(table), pa.string()))
+        return table
 
     def evaluation(self) -> Evaluation:
         """Scores and predictions."""
@@ -124,6 +134,7 @@ def probe(
                 kind=task.kind,
                 positive=task.positive,
                 seeds=plan.seeds,
+                k=plan.k,
                 device=device,
             )
         # Clips that could not be embedded are missing, but what is there keeps its row and its data's fingerprint.
@@ -133,8 +144,9 @@ def probe(
         results.write(
             folder / _RESULTS, [dataclasses.replace(row, dataset_fingerprint=fingerprint) for row in found.results]
         )
-        with atomic_write(folder / _PREDICTIONS) as temporary:
-            pq.write_table(predictions, temporary)
+        for name, table in ((_PREDICTIONS, predictions), (PER_CLASS, found.per_class), (CONFUSION, found.confusion)):
+            with atomic_write(folder / name) as temporary:
+                pq.write_table(table, temporary)
         return {"clips": len(rows), "left_out": len(task.manifest) - len(rows)}
 
     inputs = {
@@ -142,7 +154,7 @@ def probe(
         "sound": task.sound,
         "labels": task.manifest.fingerprint,
         "kind": [task.kind, task.positive],
-        "protocol": plan.inputs,
+        "protocol": plan.inputs(task.name),
     }
     stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
     return Probed(encoder, task, stages.run(stage, work), stage.key)

@@ -2,7 +2,7 @@
 
 ::
 
-    auricle evaluate byola-2022 logmel-stats --task esc50 nsynth --root /data --out results.parquet
+    auricle evaluate byola-2022 logmel-stats --task esc50,nsynth --root /data --out results.parquet
 
 Beside ``results.parquet`` lies ``results.work/`` with finished stages (:mod:`auricle.stages`): the same command goes on
 where a stopped one was, and another model or task adds to what is there. Paired tests find the predictions there.
@@ -25,15 +25,16 @@ from auricle.score_tables import ScoreTable, score_tables
 from auricle.stages import Stages
 from auricle.transfer import clip_sets
 from auricle.transfer.clip_sets import Embedded
-from auricle.transfer.contestants import Contestant, refuse_same_weights
-from auricle.transfer.evaluation import SEEDS
+from auricle.transfer.contestants import Contestant, find_contestants
 from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
 from auricle.transfer.fitting import fit_probe
 from auricle.transfer.probing import COMPARISON_SEED, Probed, ProbePlan, compare_pairs, probe
 from auricle.transfer.protocols import protocol as protocol_named
-from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_index
+from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_details, write_index
 from auricle.transfer.saved_probe import save_probe
 from auricle.transfer.task import Task, refuse_namesakes
+
+DEFAULT_PROTOCOL = "auricle"
 
 _Piece = TypeVar("_Piece")
 
@@ -73,8 +74,11 @@ def evaluate_models(
     tasks: Sequence[Task],
     *,
     out: Path,
-    protocols: Sequence[str] = ("ogg2025",),
+    protocols: Sequence[str] = (DEFAULT_PROTOCOL,),
     seeds: Sequence[int] | None = None,
+    k: int | None = None,
+    layer: str | None = None,
+    pooling: str | None = None,
     probe_folder: Path | None = None,
     workers: int | None = None,
     device: str = "auto",
@@ -94,6 +98,10 @@ def evaluate_models(
         Names in `auricle.transfer.protocols.PROTOCOLS`.
     seeds
         Of the probes; those of the protocol when not given.
+    k
+        Learn from so many clips of each class only, drawn many times.
+    layer, pooling
+        Of all models that have the layer; see :func:`auricle.models.pooled.pooled`.
     probe_folder
         Where to write a probe to be used (:mod:`auricle.transfer.saved_probe`), for one model on one task.
     workers
@@ -114,16 +122,19 @@ def evaluate_models(
         raise AuricleError("nothing to evaluate: give at least one model and one task")
     results.check_suffix(out)
     refuse_namesakes(tasks)
-    plans = [
-        ProbePlan(name, protocol_named(name).settings, tuple(SEEDS if seeds is None else seeds))
-        for name in dict.fromkeys(protocols)
-    ]
+    names = list(dict.fromkeys(protocols))
+    for name in names:
+        protocol_named(name)  # an unknown one is said before anything is done
+    plans = [ProbePlan(name, seeds=None if seeds is None else tuple(seeds), k=k) for name in names]
     if probe_folder is not None and (len(models), len(tasks), len(plans)) != (1, 1, 1):
         raise AuricleError("a probe is of one model, one task and one protocol: give one of each to save it")
+    if probe_folder is not None and (layer, pooling) != (None, None):
+        raise AuricleError("a probe to be used takes the encoder's own embedding: save it without layer and pooling")
+    contestants, remarks = find_contestants(models, layer=layer, pooling=pooling)
     work = work_folder(out)
     with FolderLock(work):
         try:
-            return _Run(out, list(tasks), plans, device, workers, report).all(models, probe_folder)
+            return _Run(out, list(tasks), plans, device, workers, report).all(contestants, remarks, probe_folder)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 f"stopped; what is done is kept in {work}, and the same command goes on where it was"
@@ -142,13 +153,10 @@ class _Run:
         self.stages = Stages(work_folder(out))
         self.notices: list[str] = []
 
-    def all(self, models: Sequence[str], probe_folder: Path | None) -> RunSummary:
-        contestants = [Contestant.find(model) for model in dict.fromkeys(models)]
-        refuse_same_weights(contestants)
+    def all(self, contestants: list[Contestant], remarks: Sequence[str], probe_folder: Path | None) -> RunSummary:
         self.report(Plan(len(contestants), {task.name: len(task.manifest) for task in self.tasks}))
-        for task in self.tasks:
-            for text in task.notices:
-                self._notice(text)
+        for text in [*remarks, *(text for task in self.tasks for text in task.notices)]:
+            self._notice(text)
         embedded = self._embed(contestants)
         rejected = self._reject(embedded)
         probed = self._probe(contestants, embedded)
@@ -159,6 +167,7 @@ class _Run:
             self._save_probe(probe_folder, probed[0], embedded[probed[0].encoder.label, probed[0].task.name])
         results.write(self.out, rows)
         write_index(self.out, probed)
+        write_details(self.out, probed)
         self.report(End(self.stages.done, self.stages.cached, self.out))
         return RunSummary(self.out, rows, tables, self.notices, rejected)
 
@@ -226,7 +235,7 @@ class _Run:
             positive=task.positive,
             protocol=plan.protocol,
             settings=plan.settings,
-            seeds=plan.seeds,
+            seeds=protocol_named(plan.protocol).seeds if plan.seeds is None else plan.seeds,
             device=self.device,
         )
         save_probe(
@@ -236,7 +245,7 @@ class _Run:
             weights_fingerprint=encoder.fingerprint,
             manifest=manifest,
             task=task.name,
-            protocol=plan.label,
+            protocol=probed.summary.protocol,
             scores={row.metric: row.value for row in probed.results if row.is_summary},
         )
 

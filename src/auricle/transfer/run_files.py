@@ -11,6 +11,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.csv
+
 from auricle import results
 from auricle.comparisons import Comparison
 from auricle.embedding.file import Rejected
@@ -19,7 +22,7 @@ from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.score_formats import FORMATS
 from auricle.score_tables import ScoreTable, score_tables
-from auricle.transfer.probing import COMPARISON_SEED, Probed, compare_evaluations, read_evaluation
+from auricle.transfer.probing import COMPARISON_SEED, CONFUSION, PER_CLASS, Probed, compare_evaluations, read_evaluation
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".html": "html", ".tex": "latex"}
 _INDEX = "predictions.json"
@@ -52,6 +55,20 @@ def write_index(out: Path, probed: Iterable[Probed[Any]]) -> None:
     }
     with atomic_write(work / _INDEX) as temporary:
         temporary.write_text(json.dumps(entries, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def details_files(out: Path) -> tuple[Path, Path]:
+    """``FILE.per_class.csv`` and ``FILE.confusion.csv``."""
+    return out.with_suffix(".per_class.csv"), out.with_suffix(".confusion.csv")
+
+
+def write_details(out: Path, probed: Sequence[Probed[Any]]) -> None:
+    """Write scores of single classes, and how often each class was taken for which, of all models and tasks."""
+    for path, name in zip(details_files(out), (PER_CLASS, CONFUSION), strict=True):
+        table = pa.concat_tables([entry.table(name) for entry in probed], promote_options="default")
+        if len(table):
+            with atomic_write(path) as temporary:
+                pyarrow.csv.write_csv(table, temporary, pyarrow.csv.WriteOptions(quoting_style="needed"))
 
 
 def merged(paths: Sequence[Path]) -> tuple[list[Result], list[ScoreTable]]:
