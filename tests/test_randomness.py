@@ -103,3 +103,9 @@ def test_many_words_are_the_same_drawn_at_once_or_in_pieces() -> None:
     key = randomness.keys(3, "pieces", torch.arange(40))
     together = randomness.bits(key, 5000)
     assert torch.equal(together[17], randomness.bits(key[17:18], 5000)[0])
+
+
+def test_dropout_of_first_rows_does_not_depend_on_those_that_follow() -> None:
+    key = randomness.keys(0, "dropout", torch.arange(2))
+    x = torch.ones(2, 9, 13)
+    assert torch.equal(randomness.keyed_dropout(x, 0.4, key)[:, :4], randomness.keyed_dropout(x[:, :4], 0.4, key))

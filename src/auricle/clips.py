@@ -305,6 +305,10 @@ class Crops:
             self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
         return int(np.searchsorted(self._slots, order[position], side="right"))
 
+    def lengths(self, clips: Tensor) -> Tensor:
+        """True samples of crops of these clips, as :meth:`read` numbers them: ``(n,)`` int64 both."""
+        return torch.from_numpy(np.minimum(self.clips.samples[clips.numpy()], self.crop_samples))
+
     def read(self, first: int, count: int, *, purpose: str = "crop") -> tuple[Tensor, Tensor]:
         """Crops ``(count, crop_samples)`` of the global sample indices from `first` on, and of which clips they are."""
         out = torch.zeros(count, self.crop_samples)

@@ -70,8 +70,8 @@ class PretrainingBar(_TrainingBar):
                 self._plan(event)
             case Step():
                 status = (
-                    f"step {event.step:,}/{event.steps:,}  loss {event.loss:.3f}  spread {event.spread:.4f}  "
-                    f"rank {event.rank:.0f}/{event.rank_limit}  {event.clips_per_second:.0f} clips/s"
+                    f"step {event.step:,}/{event.steps:,}  loss {event.loss:.3f}  {event.watched}  "
+                    f"{event.clips_per_second:.0f} clips/s"
                 )
                 self._bar(Step, "training", event.step / event.steps, status)
             case Note():

@@ -112,21 +112,24 @@ def keyed_dropout(x: Tensor, p: float, key: Tensor) -> Tensor:
     """
     threshold = round(p * _DROPOUT_LEVELS)
     scale = _DROPOUT_LEVELS / (_DROPOUT_LEVELS - threshold)
-    dropped: Tensor = _KeyedDropout.apply(x, _kept(key, x[0].numel(), threshold), scale)  # type: ignore[no-untyped-call]
+    width = x.shape[-1]
+    kept = _kept(key, x[0].numel() // width, width, threshold)
+    dropped: Tensor = _KeyedDropout.apply(x, kept.view(x.shape), scale)  # type: ignore[no-untyped-call]
     return dropped
 
 
-def _kept(key: Tensor, elements: int, threshold: int) -> Tensor:
-    """Which elements of each sample stay: int16 ``(n, elements)``, all bits set or none.
+def _kept(key: Tensor, rows: int, width: int, threshold: int) -> Tensor:
+    """Which elements of each sample stay: int16 ``(n, rows, width)``, all bits set or none.
 
-    The low bytes of a sample's random 16-bit words decide about its first half, the high bytes about the second.
+    The low bytes of a row's random 16-bit words decide about its first half, the high bytes about the second, so that
+    a sample's first rows do not depend on how many follow.
     """
-    half = -(-elements // 2)
-    words = bits(key, -(-half // 4)).view(torch.int16)[:, :half]
-    kept = torch.empty(len(key), 2 * half, dtype=torch.int16, device=key.device)
-    for part, one_byte in ((kept[:, :half], words & 0xFF), (kept[:, half:], (words >> 8).bitwise_and_(0xFF))):
+    half = -(-width // 2)
+    words = bits(key, -(-rows * half // 4)).view(torch.int16)[:, : rows * half].unflatten(1, (rows, half))
+    kept = torch.empty(len(key), rows, 2 * half, dtype=torch.int16, device=key.device)
+    for part, one_byte in ((kept[..., :half], words & 0xFF), (kept[..., half:], (words >> 8).bitwise_and_(0xFF))):
         torch.ge(one_byte, threshold, out=part)
-    return kept.neg_()[:, :elements]
+    return kept.neg_()[..., :width].contiguous()
 
 
 class _KeyedDropout(torch.autograd.Function):
@@ -145,7 +148,6 @@ class _KeyedDropout(torch.autograd.Function):
 
 
 def _keep(x: Tensor, kept: Tensor, scale: float) -> Tensor:
-    kept = kept.reshape(x.shape)
     if x.element_size() == kept.element_size():
         return (x.contiguous().view(torch.int16) & kept).view(x.dtype).mul_(scale)
     return torch.where(kept.bool(), x * scale, 0.0)

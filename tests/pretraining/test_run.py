@@ -34,6 +34,22 @@ SMALL = [
     "device=cpu",
 ]
 
+SMALL_CONFORMER = [
+    "encoder.dim=16",
+    "encoder.layers=2",
+    "encoder.heads=2",
+    "encoder.feed_forward=32",
+    "encoder.latent_dim=16",
+    "encoder.first_kernel=5",
+    "encoder.kernel=3",
+    "crop_seconds=1.5",
+    "warmup_steps=0",
+    "batch_size=16",
+    "log_every=1",
+    "workers=1",
+    "device=cpu",
+]
+
 
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -81,6 +97,30 @@ def test_a_run_leaves_everything_that_it_promises(sounds: Path, tmp_path: Path) 
     assert not (tmp_path / "run" / "audio").exists()
 
 
+def test_a_conformer_learns_to_tell_hidden_frames_apart(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for number in range(40):  # sweeps: what is hidden follows from what stands before and after it
+        first, last = generator.uniform(100, 7000, 2)
+        phase = 2 * np.pi * np.cumsum(np.linspace(first, last, 24_000)) / 16_000
+        audio.write(tmp_path / f"{number}.wav", (0.3 * np.sin(phase)).astype(np.float32), sample_rate=16_000)
+    extra = [*SMALL_CONFORMER, "steps=100", "learning_rate=0.003", "schedule=constant"]
+    model = run.pretrain(load_recipe("conformer-small", [*extra, f"data={tmp_path}"]), tmp_path / "run")
+    rows = MetricsFile(tmp_path / "run" / "metrics.jsonl").read()
+    assert np.mean([row["loss"] for row in rows[-10:]]) < 0.9 * np.mean([row["loss"] for row in rows[:5]])
+    last_rows = {name: np.mean([row[name] for row in rows[-10:]]) for name in ("accuracy", "chance", "target_variance")}
+    assert last_rows["accuracy"] > 1.5 * last_rows["chance"]
+    assert last_rows["target_variance"] > 0.1
+    assert registry.load(model).embed(tmp_path / "1.wav").shape == (16,)
+
+
+def test_an_objective_refuses_an_encoder_that_it_cannot_train(sounds: Path, tmp_path: Path) -> None:
+    wrong = load_recipe("byola-2022-small", [f"data={sounds}", "steps=1", "objective=wav2vec2", "device=cpu"])
+    with pytest.raises(RecipeError, match="wav2vec2 pre-trains conformer-small and conformer-large, not byola-2022"):
+        run.pretrain(wrong, tmp_path / "run")
+    with pytest.raises(RecipeError, match="padding=tail"):
+        load_recipe("conformer-small", ["padding=centre"])
+
+
 def test_loss_falls(sounds: Path, tmp_path: Path) -> None:
     recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=60", "learning_rate=0.003"])
     run.pretrain(recipe, tmp_path / "run")
@@ -88,10 +128,19 @@ def test_loss_falls(sounds: Path, tmp_path: Path) -> None:
     assert np.mean(losses[-10:]) < 0.7 * np.mean(losses[:5])
 
 
-@pytest.mark.parametrize("extra", [[], ["precision=float32", "sampling=duration", "cache_gib=0"]])
-def test_killed_at_random_and_resumed_equals_undisturbed(sounds: Path, tmp_path: Path, extra: list[str]) -> None:
-    arguments = [*SMALL, f"data={sounds}", "steps=30", "checkpoint_every=1", *extra]
-    run.pretrain(load_recipe("byola-2022-small", arguments), tmp_path / "whole")
+@pytest.mark.parametrize(
+    ("name", "extra"),
+    [
+        ("byola-2022-small", SMALL),
+        ("byola-2022-small", [*SMALL, "precision=float32", "sampling=duration", "cache_gib=0"]),
+        ("conformer-small", [*SMALL_CONFORMER, "wav2vec.quantiser=true", "wav2vec.codes=8"]),
+    ],
+)
+def test_killed_at_random_and_resumed_equals_undisturbed(
+    sounds: Path, tmp_path: Path, name: str, extra: list[str]
+) -> None:
+    arguments = [*extra, f"data={sounds}", "steps=30", "checkpoint_every=1"]
+    run.pretrain(load_recipe(name, arguments), tmp_path / "whole")
     expected = weights(tmp_path / "whole")
 
     folder = tmp_path / "killed"
@@ -100,7 +149,7 @@ def test_killed_at_random_and_resumed_equals_undisturbed(sounds: Path, tmp_path:
     environment = {**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads())}
     while True:
         started = (folder / "recipe.yaml").exists()
-        line = command("--resume", folder) if started else command("byola-2022-small", *arguments, "--out", folder)
+        line = command("--resume", folder) if started else command(name, *arguments, "--out", folder)
         process = subprocess.Popen(line, stderr=subprocess.PIPE, text=True, env=environment)
         if kills < 4:
             steps = len(MetricsFile(folder / "metrics.jsonl").read())
@@ -136,11 +185,14 @@ def test_ctrl_c_saves_and_says_how_to_go_on(sounds: Path, tmp_path: Path) -> Non
     assert (folder / "checkpoints" / f"step-{step:09d}.safetensors").exists()
 
 
-def test_two_processes_train_as_one(sounds: Path, tmp_path: Path) -> None:
-    arguments = [*SMALL, f"data={sounds}", "steps=5", "precision=float32", "views.memory=32"]
-    run.pretrain(load_recipe("byola-2022-small", arguments), tmp_path / "one")
+@pytest.mark.parametrize(
+    ("name", "extra"), [("byola-2022-small", [*SMALL, "views.memory=32"]), ("conformer-small", SMALL_CONFORMER)]
+)
+def test_two_processes_train_as_one(sounds: Path, tmp_path: Path, name: str, extra: list[str]) -> None:
+    arguments = [*extra, f"data={sounds}", "steps=5", "precision=float32"]
+    run.pretrain(load_recipe(name, arguments), tmp_path / "one")
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "auricle"]
-    line = [*torchrun, "pretrain", "byola-2022-small", *arguments, "--out", str(tmp_path / "two")]
+    line = [*torchrun, "pretrain", name, *arguments, "--out", str(tmp_path / "two")]
     done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
     assert done.returncode == 0, done.stderr
     one = [row["loss"] for row in MetricsFile(tmp_path / "one" / "metrics.jsonl").read()]

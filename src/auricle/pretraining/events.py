@@ -1,7 +1,8 @@
 """What a pre-training run reports while it works; the run itself prints nothing."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
 
 from auricle.training import Decoding, Note
 
@@ -27,17 +28,22 @@ class Plan:
 
 @dataclass(frozen=True)
 class Step:
-    """Where a run stands; `rank` is at most `rank_limit`."""
+    """Where a run stands; `monitors` are the numbers that its objective is watched by, `watched` says them in words."""
 
     step: int
     steps: int
     epoch: float
     loss: float
-    spread: float
-    rank: float
-    rank_limit: int
     learning_rate: float
     clips_per_second: float
+    monitors: Mapping[str, float]
+    watched: str
+
+    def as_row(self) -> dict[str, Any]:
+        """A line of metrics.jsonl."""
+        plain = [field.name for field in fields(self) if field.name not in ("monitors", "watched")]
+        row = {name: getattr(self, name) for name in plain}
+        return row | dict(self.monitors)
 
 
 Report = Callable[[Plan | Step | Decoding | Note], None]

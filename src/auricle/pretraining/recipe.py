@@ -34,18 +34,35 @@ class Views(Settings):
     post_norm: bool = True  # standardise the views of the global batch
 
 
+class Wav2Vec(Settings):
+    """What is hidden, and what it is told apart from; counts only where `objective` is wav2vec2."""
+
+    mask_probability: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.3  # share of frames hidden, at most
+    mask_span: Positive = 3  # frames of 40 ms
+    negatives: Positive = 100  # for each hidden frame, from the same clip
+    temperature: Annotated[float, pydantic.Field(gt=0)] = 0.1  # wav2vec 2.0's; the conformer's paper is silent
+    quantiser: bool = False  # wav2vec 2.0's quantiser of targets, with its numbers
+    codebooks: Positive = 2
+    codes: Positive = 320
+    gumbel_temperature: tuple[float, float, float] = (2.0, 0.5, 0.999995)  # first, last, factor of a step
+    diversity_weight: Annotated[float, pydantic.Field(ge=0)] = 0.1
+
+
 class Recipe(TrainingSettings):
     """Every number of one pre-training run.
 
-    Sources: BYOL-A (Niizumi et al. 2021, 2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`,
-    `clip_seconds`) are ours and default to what the papers do, where they do something.
+    Sources: BYOL-A (Niizumi et al. 2021, 2022); conformer wav2vec 2.0 (Srivastava et al. 2022); keys that the papers do
+    not have (`schedule`, `sampling`, `cache_gib`, `clip_seconds`) are ours and default to what the papers do, where
+    they do something.
     """
 
     name: str
+    objective: Literal["byol", "wav2vec2"] = "byol"
     data: list[str] = pydantic.Field(default_factory=list)
     init: str | None = None  # existing weights to go on from: a model's name, folder or file
     encoder: dict[str, Any]  # `architecture` and the fields of that architecture's configuration
     views: Views = Views()
+    wav2vec: Wav2Vec = Wav2Vec()
 
     steps: Positive | None = None
     epochs: Positive | None = None
@@ -67,6 +84,8 @@ class Recipe(TrainingSettings):
             raise ValueError("give either steps or epochs, not both and not neither")
         if "architecture" not in self.encoder:
             raise ValueError("encoder.architecture is missing")
+        if self.objective == "wav2vec2" and self.padding != "tail":
+            raise ValueError("wav2vec2 needs padding=tail: it hides true frames only, and they come first")
         return self
 
 

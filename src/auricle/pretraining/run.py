@@ -15,7 +15,7 @@ import math
 import shutil
 import time
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +29,15 @@ from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.models import registry
 from auricle.models.architectures import ARCHITECTURES
-from auricle.models.byola import BYOLA
 from auricle.models.encoder import ModelCard
 from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
+from auricle.models.spectrogram import NormalisedEncoder
 from auricle.models.statistics import normalisation_statistics
-from auricle.pretraining.byol import BYOL, effective_rank, spread
+from auricle.pretraining.byol_objective import ByolObjective
 from auricle.pretraining.events import Decoding, Note, Plan, Report, Step
+from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
-from auricle.pretraining.views import MixupMemory, make_view, standardise
+from auricle.pretraining.wav2vec_objective import Wav2VecObjective
 from auricle.training import (
     MetricsFile,
     TrainingState,
@@ -54,8 +55,7 @@ from auricle.training import (
     stop_requests,
 )
 
-COLLAPSED_SPREAD = 0.2  # of 1/√dim, the spread of evenly distributed projections
-COLLAPSED_RANK = 2.0
+OBJECTIVES: dict[str, type[Objective]] = {"byol": ByolObjective, "wav2vec2": Wav2VecObjective}
 COLLAPSE_AFTER = 50  # steps; the first ones say nothing
 _GIB = 1 << 30
 
@@ -71,19 +71,19 @@ class _Run:
     recipe: Recipe
     folder: Path
     accelerator: Accelerator
-    encoder: BYOLA
-    byol: BYOL
+    encoder: NormalisedEncoder
+    objective: Objective
     optimizer: torch.optim.Optimizer
-    memory: MixupMemory
     step: int = 0
 
     def save(self) -> None:
         """Write the training state and the model; the main process only."""
-        tensors = {f"byol.{name}": value for name, value in self.byol.state_dict().items()}
-        tensors |= optimizer_tensors(self.optimizer)
-        tensors["memory.crops"] = self.memory.crops
+        prefix = f"{self.recipe.objective}."
+        tensors = {f"{prefix}{name}": value for name, value in self.objective.network.state_dict().items()}
+        memory, memory_values = self.objective.memory()
+        tensors |= optimizer_tensors(self.optimizer) | memory
         statistics = {"mean": float(self.encoder.mean), "std": float(self.encoder.std)}
-        values = {"step": self.step, "written": self.memory.written, "environment": environment(), **statistics}
+        values = {"step": self.step, "environment": environment(), **memory_values, **statistics}
         save_state(
             self.folder / "checkpoints", self.step, TrainingState(tensors, values), keep=self.recipe.keep_checkpoints
         )
@@ -91,17 +91,16 @@ class _Run:
 
     def restore(self, state: TrainingState) -> None:
         """Go back to a state."""
-        prefix = "byol."
+        prefix = f"{self.recipe.objective}."
         network = {name.removeprefix(prefix): t for name, t in state.tensors.items() if name.startswith(prefix)}
-        self.byol.load_state_dict(network)
+        self.objective.network.load_state_dict(network)
         restore_optimizer(self.optimizer, state.tensors)
-        self.memory.crops.copy_(state.tensors["memory.crops"])
-        self.memory.written = state.values["written"]
+        self.objective.remember(state.tensors, state.values)
         self.encoder.set_statistics(mean=state.values["mean"], std=state.values["std"])
         self.step = state.values["step"]
 
 
-def build_encoder(recipe: Recipe) -> BYOLA:
+def build_encoder(recipe: Recipe) -> NormalisedEncoder:
     """The encoder that a recipe asks for: from existing weights (`init`) or random ones of its seed."""
     if recipe.init is not None:
         encoder = registry.load(recipe.init, seed=recipe.seed)
@@ -112,8 +111,10 @@ def build_encoder(recipe: Recipe) -> BYOLA:
             raise RecipeError(f"{recipe.name}: no architecture {name!r}; there are {', '.join(ARCHITECTURES)}")
         torch.manual_seed(recipe.seed)
         encoder = ARCHITECTURES[name].from_config(values)
-    if not isinstance(encoder, BYOLA):
-        raise RecipeError(f"{recipe.name}: BYOL-A pre-trains byola-2022 and byola-2020, not {encoder.name}")
+    family = OBJECTIVES[recipe.objective].family
+    if not isinstance(encoder, family):
+        names = [name for name, known in ARCHITECTURES.items() if issubclass(known, family)]
+        raise RecipeError(f"{recipe.name}: {recipe.objective} pre-trains {' and '.join(names)}, not {encoder.name}")
     return encoder
 
 
@@ -180,7 +181,9 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     return folder / "model"
 
 
-def _open_crops(recipe: Recipe, encoder: BYOLA, folder: Path, accelerator: Accelerator, report: Report) -> Crops:
+def _open_crops(
+    recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, report: Report
+) -> Crops:
     """Find, measure and, when it fits, decode the recipe's audio."""
     rate = encoder.sample_rate
     cutting: dict[str, Any] = {
@@ -216,7 +219,7 @@ def _open_crops(recipe: Recipe, encoder: BYOLA, folder: Path, accelerator: Accel
     )
 
 
-def _statistics(recipe: Recipe, encoder: BYOLA, crops: Crops) -> tuple[float, float]:
+def _statistics(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops) -> tuple[float, float]:
     """Mean and standard deviation of the log-mel of the crops that training sees."""
     count = min(recipe.statistics_crops, len(crops))
     waveforms = (
@@ -226,26 +229,25 @@ def _statistics(recipe: Recipe, encoder: BYOLA, crops: Crops) -> tuple[float, fl
         return normalisation_statistics(encoder.log_mel(w.to(encoder.mean.device))[0] for w in waveforms)
 
 
-def _prepare(recipe: Recipe, encoder: BYOLA, folder: Path, accelerator: Accelerator) -> _Run:
-    """Networks, optimiser and memory on their device."""
+def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator) -> _Run:
+    """Networks and optimiser on their device."""
     torch.manual_seed(recipe.seed)
-    byol = BYOL(encoder.trunk, hidden=recipe.projection_hidden, dim=recipe.projection_dim, seed=recipe.seed)
+    objective = OBJECTIVES[recipe.objective](recipe, encoder, accelerator)
+    network = objective.network
     if accelerator.num_processes > 1:
-        use_global_batch_norm(byol)
+        use_global_batch_norm(network)
     encoder.to(accelerator.device)
-    byol.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    trained = [parameter for parameter in byol.parameters() if parameter.requires_grad]
+    network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     optimizer = torch.optim.Adam(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    crop_frames = encoder.config.mel.frames_of(round(recipe.crop_seconds * encoder.sample_rate))
-    entries = recipe.views.memory if recipe.views.mixup > 0 else 0
-    memory = MixupMemory.empty(entries, encoder.config.mel.n_mels, crop_frames, device=accelerator.device)
-    return _Run(recipe, folder, accelerator, encoder, byol, optimizer, memory)
+    return _Run(recipe, folder, accelerator, encoder, objective, optimizer)
 
 
 def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Report) -> None:
     """Train from the run's step to `steps`."""
     recipe, accelerator = run.recipe, run.accelerator
-    network, optimizer = accelerator.prepare(run.byol, run.optimizer)
+    objective = run.objective
+    network, optimizer = accelerator.prepare(objective.network, run.optimizer)
     network.train()
     batch = recipe.batch_size // recipe.accumulate
     rows = recipe.rows_of(accelerator)
@@ -259,7 +261,7 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
     total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
     collapsed = False
     with stop_requests() as stop:
-        for passes, (waveform, _) in enumerate(batches, start=run.step * recipe.accumulate):
+        for passes, (waveform, clips) in enumerate(batches, start=run.step * recipe.accumulate):
             rate = learning_rate_at(
                 run.step, peak=recipe.learning_rate, warmup=recipe.warmup_steps, total=steps, schedule=recipe.schedule
             )
@@ -267,22 +269,23 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                 group["lr"] = rate
             with accelerator.accumulate(network):
                 index = torch.arange(passes * batch, (passes + 1) * batch, device=accelerator.device)
-                views = _views(run, waveform.to(accelerator.device), index, rows)
-                loss, projections = network(views[0], views[1], index[rows])
+                lengths = crops.lengths(clips).to(accelerator.device)
+                inputs = objective.inputs(Batch(waveform.to(accelerator.device), lengths, index, rows))
+                loss, observed = network(*inputs)
                 accelerator.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad()
             total += loss.detach() / recipe.accumulate
             if not accelerator.sync_gradients:
                 continue
-            run.byol.update_target(recipe.ema)
+            objective.after_step()
             run.step += 1
             since += 1
 
             interrupted = bool(sum_over_processes(torch.tensor(float(stop.is_set()))) > 0)
             checkpoint = run.step % recipe.checkpoint_every == 0 or run.step == steps or interrupted
             if checkpoint or run.step % recipe.log_every == 0:
-                state = _measure(run, steps, accelerator.gather(projections), total, since, rate, clock, len(crops))
+                state = _measure(run, steps, accelerator.gather(observed), total, since, rate, clock, len(crops))
                 refuse_infinite_loss(
                     state.loss,
                     step=run.step,
@@ -290,11 +293,12 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                     learning_rate=recipe.learning_rate,
                 )
                 if accelerator.is_main_process:
-                    metrics.append(asdict(state))
+                    metrics.append(state.as_row())
                 report(state)
-                if not collapsed and _has_collapsed(state, recipe.projection_dim):
+                complaint = objective.complaint(state.monitors) if state.step >= COLLAPSE_AFTER else None
+                if complaint and not collapsed:
                     collapsed = True
-                    report(Note(_collapse_note(state)))
+                    report(Note(f"at step {state.step:,} {complaint}"))
                 total, since, clock = torch.zeros_like(total), 0, time.perf_counter()
             if checkpoint:
                 if accelerator.is_main_process:
@@ -307,50 +311,24 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                 )
 
 
-def _views(run: _Run, waveform: Tensor, index: Tensor, rows: slice) -> list[Tensor]:
-    """This process's rows of two views of the global batch: ``(rows, mels, frames)`` each, float32."""
-    recipe = run.recipe
-    with torch.no_grad():
-        log_mel, _ = run.encoder.normalised_log_mel(waveform)
-        everyone = run.accelerator.gather(log_mel)
-        views = [
-            make_view(everyone, run.memory, index, settings=recipe.views, seed=recipe.seed, view=number, rows=rows)
-            for number in range(2)
-        ]
-        return standardise(views, reduce=sum_over_processes) if recipe.views.post_norm else views
-
-
 def _measure(
-    run: _Run, steps: int, projections: Tensor, total: Tensor, since: int, rate: float, clock: float, epoch_crops: int
+    run: _Run, steps: int, observed: Tensor, total: Tensor, since: int, rate: float, clock: float, epoch_crops: int
 ) -> Step:
     seen = since * run.recipe.batch_size
+    monitors = run.objective.monitors(observed)
     return Step(
         step=run.step,
         steps=steps,
         epoch=run.step * run.recipe.batch_size / epoch_crops,
         loss=float(sum_over_processes(total)) / since / run.accelerator.num_processes,
-        spread=spread(projections),
-        rank=effective_rank(projections),
-        rank_limit=min(projections.shape),
         learning_rate=rate,
         clips_per_second=seen / (time.perf_counter() - clock),
+        monitors=monitors,
+        watched=run.objective.in_words(monitors),
     )
 
 
-def _has_collapsed(state: Step, dim: int) -> bool:
-    flat = state.spread < COLLAPSED_SPREAD / math.sqrt(dim) or state.rank < COLLAPSED_RANK
-    return state.step >= COLLAPSE_AFTER and flat
-
-
-def _collapse_note(state: Step) -> str:
-    return (
-        f"the representation has collapsed at step {state.step} (spread {state.spread:.4f}, rank {state.rank:.1f} of "
-        f"{state.rank_limit}): every clip gives nearly the same projection; lower learning_rate, "
-        "raise ema or batch_size"
-    )
-
-
-def _plan(recipe: Recipe, encoder: BYOLA, crops: Crops, steps: int, first: int) -> Plan:
+def _plan(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, steps: int, first: int) -> Plan:
     clips = crops.clips
     return Plan(
         files=len({stretch.path for stretch in clips.stretches}),
