@@ -205,7 +205,7 @@ def _network(values: Mapping[str, Any]) -> Any:
         config = AutoConfig.for_model(**{**values, "apply_spec_augment": False, "layerdrop": 0.0})
         stem = hasattr(config, "conv_kernel") and hasattr(config, "conv_stride") and hasattr(config, "hidden_size")
         network = AutoModel.from_config(config).float() if stem else None
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
+    except Exception as error:  # its validators raise their own
         raise AuricleError(f"{kind} is no model that transformers can build: {' '.join(str(error).split())}") from error
     if network is None or getattr(network, "main_input_name", "") != "input_values":
         raise AuricleError(
