@@ -1,6 +1,7 @@
 """BYOL-A's way to learn: two views of every crop, an online network that predicts what the target says of the other."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -71,11 +72,11 @@ class ByolObjective(Objective):
             "rank_limit": float(min(observed.shape)),
         }
 
-    def in_words(self, monitors: dict[str, float]) -> str:
+    def in_words(self, monitors: Mapping[str, float]) -> str:
         """Spread and rank."""
         return f"spread {monitors['spread']:.4f}  rank {monitors['rank']:.0f}/{monitors['rank_limit']:.0f}"
 
-    def complaint(self, monitors: dict[str, float]) -> str | None:
+    def complaint(self, monitors: Mapping[str, float]) -> str | None:
         """Whether all clips give nearly the same projection."""
         flat = monitors["spread"] < COLLAPSED_SPREAD / math.sqrt(self.recipe.projection_dim)
         if not flat and not monitors["rank"] < COLLAPSED_RANK:

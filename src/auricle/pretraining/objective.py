@@ -5,6 +5,7 @@ objective makes of a batch of waveforms what its network takes, says how to watc
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -62,11 +63,11 @@ class Objective(ABC):
         """Numbers to watch, of what the network observed in all processes' rows."""
 
     @abstractmethod
-    def in_words(self, monitors: dict[str, float]) -> str:
+    def in_words(self, monitors: Mapping[str, float]) -> str:
         """The same for a progress bar."""
 
     @abstractmethod
-    def complaint(self, monitors: dict[str, float]) -> str | None:
+    def complaint(self, monitors: Mapping[str, float]) -> str | None:
         """A sentence when these say that nothing is being learnt any more."""
 
     def after_step(self) -> None:  # noqa: B027 (many need nothing)

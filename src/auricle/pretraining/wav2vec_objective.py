@@ -1,5 +1,7 @@
 """Conformer wav2vec 2.0's way to learn: tell hidden frames of a clip apart by their context."""
 
+from collections.abc import Mapping
+
 import torch
 from accelerate import Accelerator
 from torch import Tensor
@@ -67,11 +69,11 @@ class Wav2VecObjective(Objective):
         }
         return found | ({"codes": float(codes.mean())} if self.network.quantiser is not None else {})
 
-    def in_words(self, monitors: dict[str, float]) -> str:
+    def in_words(self, monitors: Mapping[str, float]) -> str:
         """Accuracy beside chance."""
         return f"accuracy {monitors['accuracy']:.1%} (chance {monitors['chance']:.1%})"
 
-    def complaint(self, monitors: dict[str, float]) -> str | None:
+    def complaint(self, monitors: Mapping[str, float]) -> str | None:
         """Whether targets have become the same, or the codes that stand for them."""
         if monitors["target_variance"] < COLLAPSED_VARIANCE:
             return (
