@@ -32,7 +32,8 @@ BOMB_RATIO = 100  # bytes that a byte of an archive may become; sound becomes tw
 BOMB_FLOOR = 1 << 30  # bytes that any archive may become
 MEMBER_BYTES = 4096  # what a member takes on a disk, however small it is
 BLOCK_BYTES = 1 << 20
-SPLIT_SUFFIX = re.compile(r"\.z\d\d+$", re.IGNORECASE)  # of all but the last part of a split zip
+_SPLIT = re.compile(r"\.z\d\d+$", re.IGNORECASE)  # of all but the last part of a split zip, which is NAME.zip
+_CUT = re.compile(r"\.zip\.\d\d\d$", re.IGNORECASE)  # of all parts of a zip that was cut up by another program
 
 _DAMAGE = (
     zipfile.BadZipFile,
@@ -62,6 +63,11 @@ class _Member:
     open: Callable[[], IO[bytes] | None]
 
 
+def archive_of(name: str) -> str:
+    """The archive that a file is a part of, by its name: ``NAME.zip`` for ``NAME.z01`` and ``NAME.zip.001``."""
+    return _CUT.sub(".zip", _SPLIT.sub(".zip", name))
+
+
 def unpack(
     archive: Path, target: Path, *, parts: Sequence[Path] = (), report: Callable[[int], None] | None = None
 ) -> list[str]:
@@ -72,11 +78,11 @@ def unpack(
     Parameters
     ----------
     archive
-        The file; of a split zip the last part, ``NAME.zip``.
+        The file; of a zip in parts the last one: ``NAME.zip`` after ``NAME.z01`` …, or ``NAME.zip.003``.
     target
         Folder that the archive's paths start from; it is created when missing.
     parts
-        The parts of a split zip before it, ``NAME.z01``, ``NAME.z02``, … in order.
+        The parts before it, in order.
     report
         Is told how many bytes have been unpacked so far.
 
@@ -316,10 +322,15 @@ def _ends(sizes: Sequence[int]) -> list[int]:
 
 
 def _joined_zip(archive: Path, parts: Sequence[Path]) -> zipfile.ZipFile:
-    """A split zip as a whole one: its list of members, which names part and byte, is written anew behind it.
+    """A zip in parts as a whole one.
+
+    One that was cut up is whole again end to end. Of a split one the list of members, which gives a member's place as
+    part and byte, is written anew behind it.
 
     The records are those of PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.12 and 4.3.14 to 4.3.16, in their 64-bit form.
     """
+    if _CUT.search(archive.name):
+        return zipfile.ZipFile(io.BufferedReader(_Joined([*parts, archive], tail=b"")))
     starts = _ends([file.stat().st_size for file in (*parts, archive)])
     records = []
     with zipfile.ZipFile(archive) as last:

@@ -138,6 +138,21 @@ def test_a_split_zip_is_fetched_whole_and_unpacked_once(server: FileServer, tmp_
     assert download(entry, tmp_path / "data").fetched == ()
 
 
+def test_a_zip_that_was_cut_up_is_joined(server: FileServer, tmp_path: Path) -> None:
+    whole = zipped({"0/a.mp3": SOUND[:400_000], "1/b.mp3": SOUND[400_000:700_000]})
+    cuts = [whole[:300_000], whole[300_000:600_000], whole[600_000:]]
+    files = [RemoteFile(server.add(f"mp3.zip.{n:03}", cut), md5(cut), into="mtt") for n, cut in enumerate(cuts, 1)]
+    lists = RemoteFile(server.add("annotations.csv", b"a"), unpack=False, into="mtt")
+    assert len(download(entry_of(lists, *files), tmp_path).fetched) == 4
+    assert data_of(tmp_path) == ["mtt/0/a.mp3", "mtt/1/b.mp3", "mtt/annotations.csv"]
+    assert (tmp_path / "mtt/1/b.mp3").read_bytes() == SOUND[400_000:700_000]
+
+
+def test_tasks_over_one_dataset_fetch_it_once(esc: DatasetEntry, tmp_path: Path) -> None:
+    download(esc, tmp_path)
+    assert download(replace(esc, name="esc10"), tmp_path).fetched == ()
+
+
 def test_a_broken_download_goes_on_where_it_was(esc: DatasetEntry, server: FileServer, tmp_path: Path) -> None:
     server.files["ESC-50/master.zip"].faults = [Fault(drop_after=300_000), Fault(status=404)]
     with pytest.raises(AuricleError, match="404"):
@@ -198,7 +213,7 @@ def test_one_process_at_a_time_and_a_stopped_one_is_gone_on_with(
     esc: DatasetEntry, server: FileServer, tmp_path: Path, kill: int
 ) -> None:
     server.files["ESC-50/master.zip"].faults = [Fault(hang_after=400_000)]
-    part = tmp_path / DOWNLOADS / "esc50" / "master.zip.part"
+    part = tmp_path / DOWNLOADS / "ESC-50-master" / "master.zip.part"
     with started(esc, tmp_path) as process:
         until = time.monotonic() + 60
         while not (part.exists() and part.stat().st_size == 400_000) and time.monotonic() < until:
@@ -218,7 +233,7 @@ def test_one_process_at_a_time_and_a_stopped_one_is_gone_on_with(
 
 def test_a_process_killed_while_unpacking_leaves_no_half_folder(esc: DatasetEntry, tmp_path: Path) -> None:
     """What such a process leaves, by the order of its steps: the archive, and a hidden folder beside its place."""
-    work = tmp_path / DOWNLOADS / "esc50"
+    work = tmp_path / DOWNLOADS / "ESC-50-master"
     work.mkdir(parents=True)
     (work / "master.zip").write_bytes(ESC50)
     half = tmp_path / ".unpacking-master.zip" / "ESC-50-master" / "audio"
@@ -230,7 +245,7 @@ def test_a_process_killed_while_unpacking_leaves_no_half_folder(esc: DatasetEntr
 
 def test_an_archive_that_a_killed_process_did_not_delete_is_deleted(esc: DatasetEntry, tmp_path: Path) -> None:
     download(esc, tmp_path)
-    archive = tmp_path / DOWNLOADS / "esc50" / "master.zip"
+    archive = tmp_path / DOWNLOADS / "ESC-50-master" / "master.zip"
     archive.write_bytes(ESC50)
     assert download(esc, tmp_path).fetched == ()
     assert not archive.exists()

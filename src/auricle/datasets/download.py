@@ -1,16 +1,16 @@
 """Downloading what may be fetched over HTTP of a dataset: fetch, check, unpack, each file once.
 
 Files are fetched and unpacked one after the other, and an archive is deleted when it is unpacked, so that the disk
-needs little more than the dataset itself. What is finished is noted in ``ROOT/.auricle-downloads/NAME``: the same
+needs little more than the dataset itself. What is finished is noted in ``ROOT/.auricle-downloads``: the same
 command goes on where an earlier one was stopped, and does nothing when all is there.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from auricle.archives import SPLIT_SUFFIX, unpack
+from auricle.archives import archive_of, unpack
 from auricle.datasets.entry import DatasetEntry, RemoteFile
 from auricle.errors import AuricleError, Interrupted
 from auricle.fetching import PATIENCE, FetchProgress, Patience, fetch, size_of
@@ -21,10 +21,11 @@ DOWNLOADS = ".auricle-downloads"  # below the folder of all data
 
 @dataclass(frozen=True)
 class Unpacking:
-    """How far an archive is: bytes unpacked."""
+    """How far an archive is: bytes unpacked, and the bytes that it has itself, mostly somewhat fewer in the end."""
 
     name: str
     done: int
+    size: int
 
 
 @dataclass(frozen=True)
@@ -75,18 +76,19 @@ def download(
         On Ctrl-C; what has come is kept.
     """
     root = Path(root)
-    if root.name == PurePosixPath(entry.marker).parts[0]:
+    own = PurePosixPath(entry.marker).parts[0]
+    if root.name == own:
         root = root.parent
     if not entry.files:
         raise AuricleError(
             f"{entry.name} cannot be fetched over HTTP: get it from {entry.url} ({entry.download}, {entry.licence}) "
             f"and put it so that there is {root / entry.marker}"
         )
-    work = root / DOWNLOADS / entry.name
+    work = root / DOWNLOADS / own  # tasks over one dataset share it
     try:
         with FolderLock(work):
             fetched, known = [], []
-            groups = list(_groups(entry.files))
+            groups = _groups(entry.files)
             missing = [group for group in groups if not _is_done(group, root, work)]
             _refuse_small_disk(missing, root, work, patience)
             for group in groups:
@@ -106,15 +108,14 @@ def download(
         raise Interrupted(f"stopped; what has come of {entry.name} is kept, the same command goes on") from None
 
 
-def _groups(files: Sequence[RemoteFile]) -> Iterator[list[RemoteFile]]:
-    """Files that are unpacked together: the parts of a split zip in order, ``NAME.zip`` last; every other by itself."""
-    parts = [file for file in files if SPLIT_SUFFIX.search(file.name)]
+def _groups(files: Sequence[RemoteFile]) -> list[list[RemoteFile]]:
+    """Files that are unpacked together: the parts of an archive in order; every other file by itself."""
+    groups: dict[str, list[RemoteFile]] = {}
     for file in files:
-        if file in parts:
-            continue
-        stem = file.name.removesuffix(".zip")
-        own = [part for part in parts if SPLIT_SUFFIX.sub("", part.name) == stem]
-        yield [*sorted(own, key=lambda part: part.name), file]
+        groups.setdefault(archive_of(file.name), []).append(file)
+    for group in groups.values():
+        group.sort(key=lambda part: (part.name.lower().endswith(".zip"), part.name))  # it ends a split zip
+    return list(groups.values())
 
 
 def _fetch_group(
@@ -131,12 +132,13 @@ def _fetch_group(
     paths = [(work if last.unpack else target) / file.name for file in group]
     for file, path in zip(group, paths, strict=True):
         fetch(file.url, path, checksum=file.checksum, size=file.size, patience=patience, report=report)
-    made = [paths[-1].name]
+    made = [path.name for path in paths]
     if last.unpack:
+        size = sum(path.stat().st_size for path in paths)
 
         def unpacked(count: int) -> None:
             if report is not None:
-                report(Unpacking(paths[-1].name, count))
+                report(Unpacking(archive_of(last.name), count, size))
 
         made = unpack(paths[-1], target, parts=paths[:-1], report=unpacked)
     with atomic_write(_note(last, work)) as temporary:

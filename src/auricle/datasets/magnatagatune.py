@@ -60,7 +60,7 @@ ENTRY = DatasetEntry(
     licence="CC BY-NC-SA 1.0",
     citation="E. Law et al., Evaluation of Algorithms Using Games: The Case of Music Tagging, ISMIR 2009",
     url=f"{_SOURCE}/",
-    download="3 GB; join mp3.zip.001 to .003 and unpack them in the folder",
+    download="3 GB",
     marker="magnatagatune/annotations_final.csv",
     kind="multi-label",
     metric="auroc",
@@ -72,7 +72,7 @@ ENTRY = DatasetEntry(
     counts={"train": 18706, "valid": 1825, "test": 5329},
     hours=209.0,
     files=tuple(
-        RemoteFile(f"{_SOURCE}/{name}", unpack=False, into="magnatagatune")
+        RemoteFile(f"{_SOURCE}/{name}", unpack=name.startswith("mp3.zip"), into="magnatagatune")
         for name in ("annotations_final.csv", "mp3.zip.001", "mp3.zip.002", "mp3.zip.003")
     ),
     load=load,
