@@ -30,8 +30,8 @@ def training_clips(data: Path, backgrounds: list[str]) -> Manifest:
     ]
     for number, path in enumerate(backgrounds):
         split = ("train", "valid", "train", "test")[number % 4]
-        for start in (0.0, 2.0, 4.0, 6.0):
-            rows.append({"path": path, "start": start, "end": start + WINDOW, "label": "neither", "split": split})
+        clip = {"path": path, "label": "neither", "split": split}
+        rows += [clip | {"start": start, "end": start + WINDOW} for start in (0.0, 2.0, 4.0, 6.0)]
     return Manifest.from_rows([{"start": None, "end": None, **row} for row in rows], root=data)
 
 
