@@ -11,6 +11,7 @@ from safetensors.numpy import load_file, save_file
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.byola import BYOLA2022, BYOLA2022Config
+from auricle.models.pooled import pooled
 from auricle.transfer.saved_probe import SavedProbe, load_probe, save_probe, window_of
 from auricle.transfer.scored_encoder import ScoredEncoder
 
@@ -58,6 +59,25 @@ def test_probe_and_encoder_can_be_moved_together(tmp_path: Path) -> None:
     back = load_probe(tmp_path / "after" / "probe")
     assert back.encoder().weights_fingerprint == encoder.weights_fingerprint
     assert load_probe(tmp_path / "after").model == back.model  # the folder that a fine-tuning run leaves
+
+
+def test_a_layer_and_a_pooling_come_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    encoder = BYOLA2022(BYOLA2022Config(channels=4, mlp_hidden=8))
+    encoder.save_pretrained(tmp_path / "model")
+    used = pooled(encoder, layer="conv1", pooling="mean")
+    manifest = folder_of(tmp_path / "clips", [0.5])
+    save_probe(
+        tmp_path / "probe",
+        pitch_probe(),
+        model=str(tmp_path / "model"),
+        weights_fingerprint=used.weights_fingerprint,
+        manifest=manifest,
+        layer="conv1",
+        pooling="mean",
+    )
+    back = load_probe(tmp_path / "probe").encoder()
+    assert np.array_equal(back.embed(manifest.files[0]), used.eval().embed(manifest.files[0]))
 
 
 def test_another_encoder_is_refused(tmp_path: Path) -> None:

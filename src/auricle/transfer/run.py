@@ -244,6 +244,8 @@ class _Run:
             model=encoder.source,
             weights_fingerprint=encoder.fingerprint,
             manifest=manifest,
+            layer=encoder.layer,
+            pooling=encoder.pooling,
             task=task.name,
             protocol=probed.summary.protocol,
             scores={row.metric: row.value for row in probed.results if row.is_summary},

@@ -19,6 +19,7 @@ from auricle.files import atomic_write
 from auricle.manifest import Manifest
 from auricle.models import registry
 from auricle.models.encoder import Encoder
+from auricle.models.pooled import pooled
 from auricle.transfer.calibration import Calibration
 from auricle.transfer.fitted import FittedProbe
 
@@ -40,6 +41,8 @@ class SavedProbe:
         What :func:`auricle.load` takes: a name, a folder, a hub id.
     weights_fingerprint
         Of the encoder that the probe was trained on.
+    layer, pooling
+        Which of its layers gives the embeddings, and how over time; None for its own.
     window
         Seconds: the median clip that it has learnt from.
     task, protocol
@@ -52,6 +55,8 @@ class SavedProbe:
     model: str
     weights_fingerprint: str
     window: float
+    layer: str | None = None
+    pooling: str | None = None
     task: str = ""
     protocol: str = ""
     scores: Mapping[str, float] = field(default_factory=dict)
@@ -66,7 +71,7 @@ class SavedProbe:
         """
         source = self.model if model is None else model
         try:
-            encoder = registry.load(source)
+            encoder = pooled(registry.load(source), layer=self.layer, pooling=self.pooling)
         except AuricleError as error:
             if model is not None:
                 raise
@@ -86,6 +91,8 @@ def save_probe(
     model: str,
     weights_fingerprint: str,
     manifest: Manifest,
+    layer: str | None = None,
+    pooling: str | None = None,
     task: str = "",
     protocol: str = "",
     scores: Mapping[str, float] | None = None,
@@ -102,6 +109,8 @@ def save_probe(
         The encoder whose embeddings it takes, as :func:`auricle.load` finds it; a path counts from here.
     manifest
         The clips that it was trained on; their median length becomes the window of `auricle predict`.
+    layer, pooling
+        Where the embeddings are not the model's own (:func:`auricle.models.pooled.pooled`).
     task, protocol, scores
         What a reader should know of it.
 
@@ -117,6 +126,8 @@ def save_probe(
         "format": FORMAT,
         **place,
         "weights_fingerprint": weights_fingerprint,
+        "layer": layer,
+        "pooling": pooling,
         "task": task,
         "kind": fitted.kind,
         "classes": list(fitted.classes),
@@ -185,6 +196,8 @@ def load_probe(folder: Path | str) -> SavedProbe:
             model=str((folder / model).resolve()) if values.get("is_path") else model,
             weights_fingerprint=values["weights_fingerprint"],
             window=float(values["window"]),
+            layer=values["layer"],
+            pooling=values["pooling"],
             task=values["task"],
             protocol=values["protocol"],
             scores=values["scores"],
