@@ -10,7 +10,7 @@ import pytest
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
-@pytest.mark.parametrize(("name", "keys"), [("pretrain.py", {"ratio", "share"})])
+@pytest.mark.parametrize(("name", "keys"), [("pretrain.py", {"ratio", "share"}), ("conformer.py", {"ratio", "share"})])
 def test_quick_benchmark_ends_with_json(name: str, keys: set[str]) -> None:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / name), "--quick"], capture_output=True, text=True, timeout=300
