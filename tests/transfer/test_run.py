@@ -234,6 +234,46 @@ def test_few_shots_neighbours_and_pooling_are_said_in_the_results(sounds: Path, 
         evaluate_models(["esc50"], [task], out=out)
 
 
+def test_what_stands_on_both_sides_of_a_split_is_said_first(sounds: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(sounds / "pitch.csv")
+    split = ["train", "valid", "test"]
+    leaking = manifest.with_column("split", [split[row // 4 % 3] for row in range(len(manifest))])
+    leaking.write(sounds / "leaking.csv")
+    told: list[events.Event] = []
+    task = find_task(str(sounds / "leaking.csv"), own=Own(group="singer"))
+    out = tmp_path / "x.parquet"
+    evaluate_models(MODELS[:1], [task], out=out, protocols=["knn"], workers=1, report=told.append)
+    notices = [event.text for event in told if isinstance(event, events.Notice)]
+    assert any("10 singers" in text for text in notices), notices
+    embedding = next(n for n, event in enumerate(told) if isinstance(event, events.Work) and event.kind == "embedding")
+    assert embedding > max(
+        n for n, event in enumerate(told) if isinstance(event, events.Notice) and "10 singers" in event.text
+    )
+    pairs = pd.read_csv(out.with_suffix(".leaks.csv"))
+    assert set(pairs[pairs["kind"] == "group"]["shared"]) == {f"s{number}" for number in range(10)}
+
+
+def test_voice_activity_is_followed_through_whole_recordings(tmp_path: Path, sound_file) -> None:
+    generator = np.random.default_rng(0)
+    rows = []
+    for number in range(9):
+        time = np.arange(4 * 16000) / 16000
+        tone = np.where((time > 1) & (time < 2.5), 0.3 * np.sin(2 * np.pi * 440 * time), 0)
+        sound_file(f"{number}.wav", (tone + 0.01 * generator.standard_normal(len(time))).astype(np.float32))
+        for start, end, label in ((0.0, 1.0, "no"), (1.0, 2.5, "yes"), (2.5, 4.0, "no")):
+            part = ("train", "valid", "test")[number % 3]
+            rows.append({"path": f"{number}.wav", "start": start, "end": end, "label": label, "split": part})
+    manifest = Manifest.from_rows(rows, root=tmp_path)
+    task = Task(
+        name="tones", title="tones", manifest=manifest, kind="frames", positive="yes", metric="frame_average_precision"
+    )
+    summary = evaluate_models(MODELS, [task], out=tmp_path / "x.parquet", seeds=[0], workers=1)
+    scores = {(row.model, row.metric): row.value for row in results.summary(summary.results)}
+    assert scores["logmel-stats", "frame_average_precision"] > 0.95
+    assert scores["logmel-stats", "prevalence"] == pytest.approx(1.5 / 4, abs=0.02)
+    assert len(summary.tables[0].comparisons) == 1
+
+
 def test_a_second_process_is_refused(sounds: Path, tmp_path: Path) -> None:
     with FolderLock(tmp_path / "x.work"), pytest.raises(AuricleError, match="is being written by process"):
         evaluate_models(MODELS[:1], tasks_of(sounds), out=tmp_path / "x.parquet")

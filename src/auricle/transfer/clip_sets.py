@@ -22,6 +22,7 @@ from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 from auricle.stages import Finished, Stage, Stages, fingerprint_of_sound
 from auricle.transfer.excerpts import embed_excerpts
+from auricle.transfer.frame_sets import Frames, frames_of, recordings_of, write_times
 from auricle.transfer.task import Task, clips_of
 
 EMBEDDING_VERSION = 2
@@ -31,6 +32,7 @@ _CLIP = "clip"  # column of a clip set: its own row number, carried through embe
 _EMBEDDINGS = "embeddings.parquet"
 _VECTORS = "vectors.npy"
 _CLIPS = "clips.npy"
+_TIMES = "times.npy"
 _BATCH_BYTES = 16 << 20  # of vectors that are copied at a time
 REJECTED = rejected_path(Path(_EMBEDDINGS)).name
 
@@ -73,6 +75,8 @@ class ClipSet:
         Fingerprint of what is heard.
     are_excerpts
         Whether they overlap each other by far the most, so that each recording is best decoded once.
+    by_frames
+        Whether they are recordings of which every frame is embedded.
     """
 
     name: str
@@ -80,6 +84,7 @@ class ClipSet:
     rows: Mapping[str, Rows]
     sound: str
     are_excerpts: bool = False
+    by_frames: bool = False
 
 
 @dataclass(frozen=True)
@@ -114,11 +119,18 @@ class Embedded(Generic[CandidateT]):
             return rows, vectors
         return rows, vectors[places]
 
+    def frames_of(self, task: Task) -> tuple[Frames, set[str]]:
+        """How to get the frame embeddings of a task's recordings, and those that could be embedded."""
+        vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="r")
+        times, recording = (np.load(self.stage.folder / name) for name in (_TIMES, _CLIPS))
+        return frames_of(recordings_of(task).column("path"), vectors, recording, times)
+
 
 def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
     """The clips of all tasks; a task whose clips are all among another's is embedded with it."""
+    by_frames = [_frame_set(task) for task in tasks if task.kind == "frames"]
     excerpts = [task for task in tasks if task.excerpts is not None]
-    tasks = [task for task in tasks if task.excerpts is None]
+    tasks = [task for task in tasks if task.excerpts is None and task.kind != "frames"]
     clips = {task.name: clips_of(task.manifest) for task in tasks}
     hosts: list[tuple[Task, dict[Any, int], dict[str, Rows]]] = []
     for task in sorted(tasks, key=lambda task: -len(task.manifest)):
@@ -135,7 +147,14 @@ def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
         plain = _plain(task)
         numbered = plain.with_column(_CLIP, list(range(len(plain))))
         found.append(ClipSet(task.name, numbered, rows, fingerprint_of_sound(plain)))
-    return found + _excerpt_sets(excerpts)
+    return [*found, *_excerpt_sets(excerpts), *by_frames]
+
+
+def _frame_set(task: Task) -> ClipSet:
+    plain = recordings_of(task)
+    numbered = plain.with_column(_CLIP, list(range(len(plain))))
+    rows = {task.name: np.arange(len(plain))}
+    return ClipSet(task.name, numbered, rows, fingerprint_of_sound(plain), by_frames=True)
 
 
 def _excerpt_sets(tasks: Sequence[Task]) -> list[ClipSet]:
@@ -190,14 +209,23 @@ def embed(
                 progress=progress,
             )
         done = embed_manifest(
-            encoder.load(device), clips.manifest, out=folder / _EMBEDDINGS, workers=workers, progress=progress
+            encoder.load(device),
+            clips.manifest,
+            out=folder / _EMBEDDINGS,
+            frames=clips.by_frames,
+            workers=workers,
+            progress=progress,
         )
+        if clips.by_frames:
+            write_times(folder / _EMBEDDINGS, folder / _TIMES)
         lay_out(folder / _EMBEDDINGS, vectors=folder / _VECTORS, clips=folder / _CLIPS)
         return {"rows": done.rows, "rejected": done.rejected, "audio_seconds": round(done.seconds, 2)}
 
     inputs = {"weights": encoder.fingerprint, "sound": clips.sound}
+    if clips.by_frames:
+        inputs["rows"] = "frames"
     stage = Stage("embedding", f"{clips.name}-{encoder.label}", EMBEDDING_VERSION, inputs)
-    finished = stages.run(stage, work, resumable=True, outputs=[_VECTORS, _CLIPS])
+    finished = stages.run(stage, work, resumable=True, outputs=[_VECTORS, _CLIPS, _TIMES])
     (finished.folder / _EMBEDDINGS).unlink(missing_ok=True)  # the same numbers; a kill before now costs nothing
     return Embedded(encoder, clips, finished)
 

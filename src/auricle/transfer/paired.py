@@ -5,7 +5,7 @@ other metric is computed anew after each swap: under the null hypothesis it does
 answer to a cluster's clips (Good 2005, Permutation, Parametric and Bootstrap Tests of Hypotheses, chapter 3). A swap is
 a weighting of both models' clips taken together, so that many are one array operation. Scores of detectors are
 compared as ranks within their fold, for models need not agree on a scale. With several labels per clip models are
-compared by label-ranking average precision, a mean over clips.
+compared by label-ranking average precision, a mean over clips; over time by their segments of one second.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +37,7 @@ Measure = Callable[[NDArray[Any], NDArray[Any], Floats], Floats]
 _CHUNK = 4_000_000  # weights in memory at a time
 _FEWEST = 999  # permutations
 _MEANS = ("accuracy", "mean_absolute_error", "mean_average_precision")  # compared as means over clips
+_OVER_TIME = "frame_average_precision"  # compared by segments of one second
 _KINDS: dict[str, Kind] = {
     "balanced_accuracy": "multi-class",
     "average_precision": "binary",
@@ -74,6 +75,13 @@ class Answers:
         kept = np.isin(self.rows, rows)
         cluster = [name for name, is_kept in zip(self.cluster, kept, strict=True) if is_kept]
         return Answers(self.rows[kept], self.truth[kept], self.given[:, kept], self.fold[kept], cluster)
+
+
+def compared_by(metric: str, evaluation: Evaluation) -> str:
+    """The metric by which models are compared where a table shows `metric`: of tasks over time, that of segments."""
+    if metric != _OVER_TIME:
+        return metric
+    return "average_precision" if "score" in evaluation.predictions.column_names else "mean_average_precision"
 
 
 def answers_of(evaluations: Sequence[Evaluation], metric: str) -> Answers | None:

@@ -22,7 +22,8 @@ from auricle.results import Result
 from auricle.stages import Finished, Stage, Stages
 from auricle.transfer.clip_sets import CandidateT, Embedded
 from auricle.transfer.evaluation import Evaluation, evaluate
-from auricle.transfer.paired import answers_of, paired_answers, permutations_for
+from auricle.transfer.frames import evaluate_frames
+from auricle.transfer.paired import answers_of, compared_by, paired_answers, permutations_for
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.task import Task
@@ -118,28 +119,8 @@ def probe(
     encoder = embedded.encoder
 
     def work(folder: Path) -> dict[str, Any]:
-        if task.kind == "frames":
-            raise AuricleError(f"{task.name} is a task of frames, which this version cannot score yet")
-        rows, vectors = embedded.of(task)
-        manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
-        with as_many_threads_as_it_takes(vectors.size):
-            found = evaluate(
-                vectors,
-                manifest,
-                task=task.name,
-                model=encoder.names["model"] or "",
-                weights_fingerprint=encoder.fingerprint,
-                protocol=plan.protocol,
-                settings=plan.settings,
-                kind=task.kind,
-                positive=task.positive,
-                seeds=plan.seeds,
-                k=plan.k,
-                device=device,
-            )
-        # Clips that could not be embedded are missing, but what is there keeps its row and its data's fingerprint.
-        own_rows = pa.array(rows[found.predictions.column("row").to_numpy()])
-        predictions = found.predictions.set_column(found.predictions.column_names.index("row"), "row", own_rows)
+        found, left_out = (_over_time if task.kind == "frames" else _by_clip)(plan, embedded, task, device)
+        predictions = found.predictions
         fingerprint = task.manifest.fingerprint
         results.write(
             folder / _RESULTS, [dataclasses.replace(row, dataset_fingerprint=fingerprint) for row in found.results]
@@ -147,7 +128,7 @@ def probe(
         for name, table in ((_PREDICTIONS, predictions), (PER_CLASS, found.per_class), (CONFUSION, found.confusion)):
             with atomic_write(folder / name) as temporary:
                 pq.write_table(table, temporary)
-        return {"clips": len(rows), "left_out": len(task.manifest) - len(rows)}
+        return {"clips": len(task.manifest) - left_out, "left_out": left_out}
 
     inputs = {
         "weights": encoder.fingerprint,
@@ -158,6 +139,57 @@ def probe(
     }
     stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
     return Probed(encoder, task, stages.run(stage, work), stage.key)
+
+
+def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
+    """Score a task of clips; how many of its clips could not be embedded."""
+    assert task.kind != "frames"
+    rows, vectors = embedded.of(task)
+    manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+    encoder = embedded.encoder
+    with as_many_threads_as_it_takes(vectors.size):
+        found = evaluate(
+            vectors,
+            manifest,
+            task=task.name,
+            model=encoder.names["model"] or "",
+            weights_fingerprint=encoder.fingerprint,
+            protocol=plan.protocol,
+            settings=plan.settings,
+            kind=task.kind,
+            positive=task.positive,
+            seeds=plan.seeds,
+            k=plan.k,
+            device=device,
+        )
+    # Clips that could not be embedded are missing, but what is there keeps its row.
+    own_rows = pa.array(rows[found.predictions.column("row").to_numpy()])
+    at = found.predictions.column_names.index("row")
+    predictions = found.predictions.set_column(at, "row", own_rows)
+    return dataclasses.replace(found, predictions=predictions), len(task.manifest) - len(rows)
+
+
+def _over_time(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
+    """Score a task of frames; how many annotated segments are in recordings that could not be embedded."""
+    if plan.k is not None:
+        raise AuricleError(f"{task.name} is a task of frames, which has no few-shot variant: leave it or --k-shot out")
+    frames, there = embedded.frames_of(task)
+    rows = [row for row, path in enumerate(task.manifest.column("path")) if path in there]
+    manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+    encoder = embedded.encoder
+    found = evaluate_frames(
+        frames,
+        manifest,
+        task=task.name,
+        model=encoder.names["model"] or "",
+        weights_fingerprint=encoder.fingerprint,
+        protocol=plan.protocol,
+        settings=plan.settings,
+        positive=task.positive,
+        seeds=plan.seeds,
+        device=device,
+    )
+    return found, len(task.manifest) - len(rows)
 
 
 @contextmanager
@@ -195,9 +227,12 @@ def compare_evaluations(
     seed
         Of the resamples.
     """
+    if not pairs:
+        return []
+    metric = compared_by(metric, next(iter(scored.values()))[0])
     answers = {title: answers_of(evaluations, metric) for title, evaluations in scored.items()}
     known = {title: found for title, found in answers.items() if found is not None}
-    if not pairs or len(known) < len(answers):
+    if len(known) < len(answers):
         return []
     common = reduce(np.intersect1d, [found.rows for found in known.values()])
     same = {title: found.at(common) for title, found in known.items()}

@@ -28,9 +28,10 @@ from auricle.transfer.clip_sets import Embedded
 from auricle.transfer.contestants import Contestant, find_contestants
 from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
 from auricle.transfer.fitting import fit_probe
+from auricle.transfer.leak_stage import leaks_of
 from auricle.transfer.probing import COMPARISON_SEED, Probed, ProbePlan, compare_pairs, probe
 from auricle.transfer.protocols import protocol as protocol_named
-from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_details, write_index
+from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_details, write_index, write_leaks
 from auricle.transfer.saved_probe import save_probe
 from auricle.transfer.task import Task, refuse_namesakes
 
@@ -80,6 +81,7 @@ def evaluate_models(
     layer: str | None = None,
     pooling: str | None = None,
     probe_folder: Path | None = None,
+    check_leaks: bool = True,
     workers: int | None = None,
     device: str = "auto",
     report: Report = say_nothing,
@@ -104,6 +106,9 @@ def evaluate_models(
         Of all models that have the layer; see :func:`auricle.models.pooled.pooled`.
     probe_folder
         Where to write a probe to be used (:mod:`auricle.transfer.saved_probe`), for one model on one task.
+    check_leaks
+        Whether to look first what stands on both sides of the splits of a user's own tasks
+        (:mod:`auricle.transfer.leaks`), which takes decoding all clips once more.
     workers
         Processes that decode; by default one per available processor.
     device
@@ -134,7 +139,8 @@ def evaluate_models(
     work = work_folder(out)
     with FolderLock(work):
         try:
-            return _Run(out, list(tasks), plans, device, workers, report).all(contestants, remarks, probe_folder)
+            run = _Run(out, list(tasks), plans, device, workers, report)
+            return run.all(contestants, remarks, probe_folder, check_leaks=check_leaks)
         except (KeyboardInterrupt, Interrupted):
             raise Interrupted(
                 f"stopped; what is done is kept in {work}, and the same command goes on where it was"
@@ -153,10 +159,14 @@ class _Run:
         self.stages = Stages(work_folder(out))
         self.notices: list[str] = []
 
-    def all(self, contestants: list[Contestant], remarks: Sequence[str], probe_folder: Path | None) -> RunSummary:
+    def all(
+        self, contestants: list[Contestant], remarks: Sequence[str], probe_folder: Path | None, *, check_leaks: bool
+    ) -> RunSummary:
         self.report(Plan(len(contestants), {task.name: len(task.manifest) for task in self.tasks}))
         for text in [*remarks, *(text for task in self.tasks for text in task.notices)]:
             self._notice(text)
+        if check_leaks:
+            self._check_leaks()
         embedded = self._embed(contestants)
         rejected = self._reject(embedded)
         probed = self._probe(contestants, embedded)
@@ -181,6 +191,19 @@ class _Run:
             self.report(Work(kind, name(piece), done, len(pieces)))
             yield piece
         self.report(Work(kind, "", len(pieces), len(pieces)))
+
+    def _check_leaks(self) -> None:
+        """Say what is wrong with the splits that nobody has looked at yet."""
+        leaks = []
+        for task in self.tasks:
+            if task.is_own and task.kind != "frames":
+                found = leaks_of(self.stages, task, workers=self.workers, report=self.report)
+                for sentence in found.facts["sentences"]:
+                    self._notice(f"{task.name}: {sentence}")
+                if found.facts["unknown"]:
+                    leaks.append(found.folder)
+        if leaks:
+            self._notice(f"which clips these are: {write_leaks(self.out, leaks)}")
 
     def _embed(self, contestants: list[Contestant]) -> dict[tuple[str, str], Embedded[Contestant]]:
         """The embeddings of each model (by its label) for each task (by its name)."""

@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
+import pyarrow.parquet as pq
 
 from auricle import results
 from auricle.comparisons import Comparison
@@ -22,6 +23,7 @@ from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.score_formats import FORMATS
 from auricle.score_tables import ScoreTable, score_tables
+from auricle.transfer.leak_stage import LEAKS
 from auricle.transfer.probing import COMPARISON_SEED, CONFUSION, PER_CLASS, Probed, compare_evaluations, read_evaluation
 
 _FORMATS = {".md": "markdown", ".csv": "csv", ".html": "html", ".tex": "latex"}
@@ -69,6 +71,15 @@ def write_details(out: Path, probed: Sequence[Probed[Any]]) -> None:
         if len(table):
             with atomic_write(path) as temporary:
                 pyarrow.csv.write_csv(table, temporary, pyarrow.csv.WriteOptions(quoting_style="needed"))
+
+
+def write_leaks(out: Path, folders: Sequence[Path]) -> Path:
+    """``FILE.leaks.csv``: the pairs of clips that should not stand on different sides."""
+    path = out.with_suffix(".leaks.csv")
+    tables = [pq.read_table(folder / LEAKS) for folder in folders]
+    with atomic_write(path) as temporary:
+        pyarrow.csv.write_csv(pa.concat_tables(tables), temporary)
+    return path
 
 
 def merged(paths: Sequence[Path]) -> tuple[list[Result], list[ScoreTable]]:

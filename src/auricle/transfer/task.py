@@ -44,6 +44,8 @@ class Task:
         How many clips the release has; None where there is none.
     is_own
         Whether it is a user's own, whose split nobody has checked yet.
+    group_noun
+        What sentences call a group: the column it came from.
     excerpts
         How the manifest's clips were cut from longer segments, where they are excerpts that overlap.
     notices
@@ -59,6 +61,7 @@ class Task:
     about: str = ""
     published_clips: int | None = None
     is_own: bool = False
+    group_noun: str = "group"
     excerpts: WindowedTask | None = None
     notices: tuple[str, ...] = ()
 

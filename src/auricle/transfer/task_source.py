@@ -145,6 +145,7 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
         metric=METRICS[kind],
         about=f"own labels, {manifest.source}",
         is_own=True,
+        group_noun=own.group or "group",
         notices=tuple(notices),
     )
 
