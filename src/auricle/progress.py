@@ -13,7 +13,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from auricle import terminal
+from auricle.datasets.download import Unpacking
 from auricle.embedding import EmbedProgress, EmbedSummary
+from auricle.fetching import FetchProgress
+from auricle.files import in_units
 from auricle.finetuning import events as finetuning_events
 from auricle.pretraining.events import Decoding, Note, Plan, Step
 from auricle.score_formats import as_markdown
@@ -242,6 +245,25 @@ class WorkBar:
 
     def _say(self, line: str) -> None:
         self.console.print(line, soft_wrap=True)
+
+
+class TaskBar(WorkBar):
+    """Shows a download, by its events, or a search for leaks, by :meth:`search`."""
+
+    def __call__(self, event: FetchProgress | Unpacking) -> None:
+        """Show how far a file is."""
+        match event:
+            case FetchProgress(name, done, total):
+                of = "" if total is None else f" of {in_units(total)}"
+                self._bar(f"fetching {escape(name)}", done / total if total else 0.0, f"{in_units(done)}{of}")
+                if done == total:
+                    self._close()
+            case Unpacking(name, done, size):
+                self._bar(f"unpacking {escape(name)}", min(0.99, done / max(1, size)), in_units(done))
+
+    def search(self, what: str, share: float) -> None:
+        """Show what is being looked at, and the share of it that is done."""
+        self._bar(escape(what), share, "")
 
 
 class StudyBar(WorkBar):

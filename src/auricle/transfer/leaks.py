@@ -87,6 +87,16 @@ class LeakReport:
         """Pairs that are no official exception."""
         return sum(not known for known in self.table.column("known").to_pylist())
 
+    def as_text(self, most: int = 10) -> str:
+        """The sentences, and the first pairs that are no official exception."""
+        pairs = [row for row in self.table.to_pylist() if not row["known"]]
+        lines = [
+            f"  {row['kind']}: {row['first']} ({row['first_side']}) = {row['second']} ({row['second_side']})"
+            for row in pairs[:most]
+        ]
+        more = [f"  {len(pairs) - most:,} more pairs: --out FILE.csv writes all"] if len(pairs) > most else []
+        return "\n".join([*self.sentences, *lines, *more])
+
     def write(self, path: Path | str) -> None:
         """Write the table to ``.csv`` or ``.parquet``."""
         with atomic_write(path) as temporary:
