@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from sklearn.metrics import average_precision_score, r2_score
 from torch import nn
 
 from auricle import randomness
 from auricle.errors import AuricleError
-from auricle.transfer.probe import ProbeData, ProbeSettings, train_probes
+from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
 
 N, DIM, CLASSES = 230, 12, 4
 
@@ -33,38 +34,60 @@ def two_folds_of_unequal_size(seeds: tuple[int, ...] = (0, 1)) -> list[ProbeData
 
 
 def textbook_probe(
-    x: torch.Tensor, targets: torch.Tensor, data: ProbeData, classes: int, settings: ProbeSettings
+    x: torch.Tensor, targets: torch.Tensor, data: ProbeData, kind: str, outputs: int, settings: ProbeSettings
 ) -> tuple[torch.Tensor, int, list[float]]:
     """The same recipe in plain torch, one probe at a time; weight and bias side by side, best epoch, losses."""
     train, valid = torch.from_numpy(data.train), torch.from_numpy(data.valid)
     if settings.standardise:
         x = (x - x[train].mean(0)) / x[train].std(0, correction=0)
-    layer = nn.Linear(x.shape[1], classes)
-    key = randomness.keys(data.seed, f"probe weights, fold {data.fold}", torch.arange(classes))
+    if kind == "regression":
+        targets = (targets - targets[train].mean()) / targets[train].std(correction=0)
+    layer = nn.Linear(x.shape[1], outputs)
+    key = randomness.keys(data.seed, f"probe weights, fold {data.fold}", torch.arange(outputs))
     bound = x.shape[1] ** -0.5
     first = randomness.uniform(key, x.shape[1] + 1, low=-bound, high=bound)
     with torch.no_grad():
         layer.weight.copy_(first[:, :-1])
         layer.bias.copy_(first[:, -1])
-    counts = torch.bincount(targets[train], minlength=max(classes, 2))
-    weight = len(train) / (len(counts) * counts) if settings.class_weighted else torch.ones(len(counts))
+    weight = torch.ones(max(outputs, 2))
+    if settings.class_weighted and kind in ("multi-class", "binary"):
+        counts = torch.bincount(targets[train], minlength=max(outputs, 2))
+        weight = len(train) / (len(counts) * counts)
 
     def loss_of(rows: torch.Tensor) -> torch.Tensor:
         logits = layer(x[rows])
-        if classes > 1:
-            return nn.functional.cross_entropy(logits, targets[rows], weight=weight)
+        if kind == "regression":
+            return nn.functional.mse_loss(logits[:, 0], targets[rows])
+        if kind == "multi-label":
+            return nn.functional.binary_cross_entropy_with_logits(logits, targets[rows].float())
+        if kind == "multi-class":
+            loss = nn.functional.cross_entropy(logits, targets[rows], weight=weight)
+            return loss / outputs if settings.loss_over_classes else loss
         each = weight[targets[rows]]
         loss = nn.functional.binary_cross_entropy_with_logits(
             logits[:, 0], targets[rows].float(), weight=each, reduction="sum"
         )
         return loss / each.sum()
 
-    optimiser = torch.optim.Adam(layer.parameters(), lr=settings.learning_rate)
+    def score_of(rows: torch.Tensor) -> float:
+        logits = layer(x[rows]).numpy()
+        if kind == "multi-class":
+            return float((logits.argmax(1) == targets[rows].numpy()).mean())
+        if kind == "regression":
+            return float(r2_score(targets[rows], logits[:, 0]))
+        return float(average_precision_score(targets[rows].numpy(), logits))
+
+    rate, decay = data.learning_rate, data.weight_decay
+    groups = [
+        {"params": [layer.weight], "weight_decay": settings.weight_decay if decay is None else decay},
+        {"params": [layer.bias]},
+    ]
+    optimiser = torch.optim.Adam(groups, lr=settings.learning_rate if rate is None else rate)
     # torch lets `patience` epochs pass and reduces after one more.
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
-        optimiser, factor=settings.reduction, patience=settings.patience - 1, threshold=0.0, eps=0.0
+        optimiser, factor=settings.reduction, patience=(settings.patience or 10**6) - 1, threshold=0.0, eps=0.0
     )
-    best, best_epoch, losses = torch.empty(0), -1, []
+    best, best_epoch, highest, losses = torch.empty(0), -1, -np.inf, []
     for epoch in range(settings.epochs):
         order = train[randomness.permutation(data.seed, f"probe order, fold {data.fold}", epoch, len(train))]
         for batch in torch.split(order, settings.batch_size):
@@ -72,12 +95,15 @@ def textbook_probe(
             loss_of(batch).backward()
             optimiser.step()
         with torch.no_grad():
-            loss = float(loss_of(valid))
-        if not losses or loss < min(losses):
-            best_epoch = epoch
+            losses.append(float(loss_of(valid)))
+            by_score = settings.select_by == "score"
+            score = score_of(valid) if by_score else -losses[-1]
+        if score > highest or (by_score and score >= highest):
+            best_epoch, highest = epoch, score
             best = torch.cat([layer.weight, layer.bias[:, None]], dim=1).detach().clone()
-        losses.append(loss)
-        plateau.step(loss)
+        plateau.step(-score)
+        if settings.early_stopping is not None and epoch - best_epoch >= settings.early_stopping:
+            break
     return best, best_epoch, losses
 
 
@@ -89,6 +115,7 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
 ) -> None:
     x, targets = data
     targets = targets if classes > 1 else (targets == 2).long()
+    kind = "multi-class" if classes > 1 else "binary"
     # So high a learning rate that the validation loss turns and the plateau comes.
     settings = ProbeSettings(
         epochs=25,
@@ -99,12 +126,10 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
         class_weighted=class_weighted,
     )
     probes = two_folds_of_unequal_size()
-    trained = train_probes(
-        x, targets, probes, kind="multi-class" if classes > 1 else "binary", outputs=classes, settings=settings
-    )
+    trained = train_probes(x, targets, probes, kind=kind, outputs=classes, settings=settings)
     reduced = 0
     for index, probe in enumerate(probes):
-        expected, best_epoch, losses = textbook_probe(x, targets, probe, classes, settings)
+        expected, best_epoch, losses = textbook_probe(x, targets, probe, kind, classes, settings)
         assert trained.best_epoch[index] == best_epoch
         assert trained.valid_loss[:, index].tolist() == pytest.approx(losses, rel=1e-3)
         rows = torch.arange(N)
@@ -116,6 +141,70 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
         assert torch.allclose(trained.logits(index, x, rows.numpy()), logits, rtol=2e-3, atol=2e-3)
         reduced += best_epoch < settings.epochs - settings.patience
     assert reduced > 0
+
+
+def of_kind(kind: str, targets: torch.Tensor) -> tuple[torch.Tensor, int]:
+    if kind == "binary":
+        return (targets == 2).long(), 1
+    if kind == "multi-label":
+        return torch.stack([targets == 0, targets >= 1, targets % 2 == 1], dim=1), 3
+    if kind == "regression":
+        generator = torch.Generator().manual_seed(1)
+        return 40.0 + 7.0 * targets + torch.randn(N, generator=generator), 1
+    return targets, CLASSES
+
+
+@pytest.mark.parametrize("kind", ["multi-class", "binary", "multi-label", "regression"])
+@pytest.mark.parametrize("select_by", ["loss", "score"])
+def test_a_grid_that_stops_early_is_that_of_plain_torch_one_by_one(
+    data: tuple[torch.Tensor, torch.Tensor], kind: str, select_by: str
+) -> None:
+    x, classes = data
+    targets, outputs = of_kind(kind, classes)
+    settings = ProbeSettings(
+        epochs=25,
+        learning_rate=(0.003, 0.1),
+        weight_decay=(0.0, 0.3),
+        batch_size=50,
+        patience=None,
+        early_stopping=4,
+        class_weighted=False,
+        standardise=True,
+        select_by=select_by,
+        loss_over_classes=True,
+    )
+    probes = [probe for part in two_folds_of_unequal_size((0,)) for probe in every_configuration(part, settings)]
+    trained = train_probes(x, targets, probes, kind=kind, outputs=outputs, settings=settings)
+    lengths = []
+    for index, probe in enumerate(probes):
+        expected, best_epoch, losses = textbook_probe(x, targets, probe, kind, outputs, settings)
+        assert trained.best_epoch[index] == best_epoch
+        own = trained.valid_loss[:, index]
+        assert own[~own.isnan()].tolist() == pytest.approx(losses, rel=1e-3)
+        train = torch.from_numpy(probe.train)
+        seen = (x - x[train].mean(0)) / x[train].std(0, correction=0)
+        wanted = seen @ expected[:, :-1].T + expected[:, -1]
+        if kind == "regression":
+            wanted = wanted * targets[train].std(correction=0) + targets[train].mean()
+        assert torch.allclose(trained.logits(index, x, np.arange(N)), wanted, rtol=3e-3, atol=3e-3)
+        lengths.append(len(losses))
+    assert min(lengths) < max(lengths)
+    assert len(trained.valid_loss) == max(lengths)
+
+
+def test_stacks_that_memory_divides_train_the_same_probes(
+    data: tuple[torch.Tensor, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ProbeSettings(epochs=6, learning_rate=(0.01, 0.1, 0.3), early_stopping=2, standardise=True)
+    probes = [probe for part in two_folds_of_unequal_size((0,)) for probe in every_configuration(part, settings)]
+    whole = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
+    monkeypatch.setattr("auricle.transfer.probe._STATE_BYTES", 2 * 4 * 5 * CLASSES * DIM)  # two probes at a time
+    monkeypatch.setattr("auricle.transfer.probe_stack._READY_BYTES", 0)
+    monkeypatch.setattr("auricle.transfer.probe_stack._LOGITS", 100)
+    divided = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
+    assert torch.allclose(whole.weight, divided.weight, atol=1e-4)
+    assert whole.best_epoch == divided.best_epoch
+    assert torch.allclose(whole.valid_score, divided.valid_score, atol=1e-4)
 
 
 def test_a_probe_does_not_depend_on_its_neighbours(data: tuple[torch.Tensor, torch.Tensor]) -> None:

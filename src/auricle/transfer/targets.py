@@ -110,12 +110,6 @@ def _column(manifest: Manifest, name: str, kind: Kind) -> list[Any]:
 
 def _several_labels(manifest: Manifest) -> Targets:
     given = _column(manifest, "labels", "multi-label")
-    for row, labels in enumerate(given):
-        if labels is None:
-            path = manifest.column("path")[row]
-            raise AuricleError(
-                f"{manifest.source}: row {row + 1} ({path}) has no labels: give it some, an empty list, or leave it out"
-            )
     classes = tuple(sorted({label for labels in given for label in labels}))
     if len(classes) < MIN_CLASSES:
         raise AuricleError(f"{manifest.source} has {len(classes)} different labels: a probe needs at least two")
