@@ -133,8 +133,6 @@ def evaluate_models(
     plans = [ProbePlan(name, seeds=None if seeds is None else tuple(seeds), k=k) for name in names]
     if probe_folder is not None and (len(models), len(tasks), len(plans)) != (1, 1, 1):
         raise AuricleError("a probe is of one model, one task and one protocol: give one of each to save it")
-    if probe_folder is not None and (layer, pooling) != (None, None):
-        raise AuricleError("a probe to be used takes the encoder's own embedding: save it without layer and pooling")
     contestants, remarks = find_contestants(models, layer=layer, pooling=pooling)
     work = work_folder(out)
     with FolderLock(work):
