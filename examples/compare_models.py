@@ -2,46 +2,30 @@
 
     python examples/compare_models.py labels.csv byola-2022 logmel-stats mfcc-stats
 
-`labels.csv` has the columns path, label and split (train, valid, test) or fold; with a column `cluster` (site, speaker,
-film) intervals and tests respect that clips of one are alike. Models: names of ``auricle models``, or folders.
+`labels.csv` has the columns path and label, perhaps split or fold, and group (site, speaker, film): intervals and tests
+then respect that clips of one are alike. Models: names of ``auricle models``, or folders. On the command line it is
+``auricle evaluate``.
 """
 
-import itertools
 import sys
 import tempfile
 from pathlib import Path
 
-import auricle
-from auricle.embedding import embed_manifest, read_embeddings
-from auricle.manifest import Manifest
-from auricle.score_formats import markdown_table
-from auricle.transfer import ProbeSettings, compare, evaluate
+from auricle.score_formats import as_markdown
+from auricle.transfer.run import evaluate_models
+from auricle.transfer.task_source import find_task
 
 
 def main(labels: str, *models: str) -> None:
-    manifest = Manifest.read(labels)
-    evaluations = {}
     with tempfile.TemporaryDirectory() as folder:
-        for number, name in enumerate(models):
-            encoder = auricle.load(name)
-            file = Path(folder) / f"{number}.parquet"
-            summary = embed_manifest(encoder, manifest, out=file)
-            if summary.rejected:
-                sys.exit(f"{summary.rejected} clips cannot be read; they are listed in {summary.rejected_path}")
-            _, embeddings = read_embeddings(file)
-            evaluations[name] = evaluate(
-                embeddings,
-                manifest,
-                task=Path(labels).stem,
-                model=name,
-                weights_fingerprint=encoder.weights_fingerprint,
-                settings=ProbeSettings(standardise=True),
-            )
-    print(markdown_table(row for evaluation in evaluations.values() for row in evaluation.results))
-    for a, b in itertools.combinations(evaluations, 2):
-        found = compare(evaluations[a], evaluations[b])
-        verdict = f"differ (p = {found.p:.3f})" if found.p < 0.05 else f"cannot be told apart (p = {found.p:.3f})"
-        print(f"{a} and {b} {verdict}: {100 * found.difference:+.1f} points")
+        summary = evaluate_models(models, [find_task(labels)], out=Path(folder) / "scores.parquet", seeds=[0, 1, 2])
+    print(as_markdown(summary.tables))
+    for notice in summary.notices:
+        print("note:", notice)
+    (table,) = summary.tables
+    for found in table.comparisons:
+        verdict = "cannot be told apart" if table.verdicts.is_tie(found.task, found.a, found.b) else "differ"
+        print(f"{found.a} and {found.b} {verdict}: {100 * found.difference:+.1f} points (p = {found.p:.3f})")
 
 
 if __name__ == "__main__":

@@ -207,7 +207,7 @@ class _Run:
         """The embeddings of each model (by its label) for each task (by its name)."""
         pieces = [(model, clips) for clips in clip_sets.clip_sets(self.tasks) for model in contestants]
         found: dict[tuple[str, str], Embedded[Contestant]] = {}
-        for model, clips in self._each("embedding", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
+        for model, clips in self._each("embedding", pieces, lambda piece: f"{_short(piece[1].name)}, {piece[0].label}"):
             embedded = clip_sets.embed(
                 self.stages,
                 model,
@@ -238,7 +238,7 @@ class _Run:
         return [
             probe(self.stages, plan, embedded[model.label, task.name], task, device=self.device)
             for plan, model, task in self._each(
-                "probing", pieces, lambda piece: f"{piece[2].name}, {piece[1].label}, {piece[0].protocol}"
+                "probing", pieces, lambda piece: f"{piece[2].short_name}, {piece[1].label}, {piece[0].protocol}"
             )
         ]
 
@@ -274,7 +274,7 @@ class _Run:
 
     def _compare(self, tables: list[ScoreTable], probed: list[Probed[Contestant]]) -> list[ScoreTable]:
         by_row = {results.identity(row): entry for entry in probed for row in entry.results if row.is_summary}
-        columns = iter(self._each("comparing", [task for table in tables for task in table.tasks], str))
+        columns = iter(self._each("comparing", [task for table in tables for task in table.tasks], _short))
 
         def compare(title: str, scores: Sequence[tuple[str, Result]]) -> list[Comparison]:
             next(columns)
@@ -287,3 +287,8 @@ class _Run:
         compared = [table.compared(compare) for table in tables]
         next(columns, None)
         return compared
+
+
+def _short(task: str) -> str:
+    """A task's name without what stands in brackets, for bars that have little room."""
+    return task.partition(" (")[0]
