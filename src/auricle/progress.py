@@ -110,7 +110,9 @@ class FineTuningBar(_TrainingBar):
             case Note(text):
                 self.console.print(f"[yellow]warning:[/] {escape(text)}")
             case finetuning_events.End(summaries):
-                self._progress.stop()
+                if self._task is not None:
+                    self._progress.stop()
+                    self._task = None
                 for result in summaries:
                     metric = result.metric.replace("_", " ")
                     self.console.print(escape(f"test {metric}: {format_cell(result)} % of {result.n:,} clips"))
@@ -118,7 +120,8 @@ class FineTuningBar(_TrainingBar):
     def _plan(self, plan: finetuning_events.Plan) -> None:
         rejected = f" · {plan.rejected:,} unreadable (rejected.csv)" if plan.rejected else ""
         clips = f"{plan.train:,} to train, {plan.valid:,} to select, {plan.test:,} to score"
-        self.console.print(escape(f"{plan.task}: {plan.classes:,} classes · clips: {clips}{rejected}"))
+        line = f"{plan.task}: {plan.classes:,} classes · clips: {clips}{rejected}"
+        self.console.print(escape(line), soft_wrap=True)
         start = f", from step {plan.first_step:,}" if plan.first_step else ""
         self.console.print(
             f"plan: {plan.steps:,} steps of {plan.batch_size} crops of {plan.crop_seconds:.2f} s, "

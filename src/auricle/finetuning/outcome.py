@@ -44,7 +44,7 @@ def finish(run: Run, task: Task, part: Partition, targets: Targets, data: Labell
         low, high = found.ends(position, 0)
         summaries.append(row(metric=metric, value=float(found.values[position, 0]), ci_low=low, ci_high=high))
     if run.accelerator.is_main_process:
-        encoder.name = f"{encoder.name}-{task.name}"
+        encoder.name = f"{encoder.name}-{task.name.partition(' (')[0]}"
         encoder.card = _card(run, task, data, summaries)
         run.classifier.cpu()
         encoder.save_pretrained(run.folder / "model")
