@@ -32,7 +32,9 @@ def leaks_of(stages: Stages, task: Task, *, workers: int | None, report: Report)
         )
         found.write(folder / LEAKS)
         report(Work("looking for leaks", "", 100, 100))
-        return {"sentences": list(found.sentences), "unknown": found.unknown}
+        kinds = set(found.table.column("kind").to_pylist())
+        sentences = [text for kind, _, text in (said.partition(": ") for said in found.sentences) if kind in kinds]
+        return {"sentences": sentences, "pairs": len(found.table)}
 
     inputs = {"sound": task.sound, "labels": task.manifest.fingerprint, "group": task.group_noun}
     return stages.run(Stage("leaks", task.name, LEAKS_VERSION, inputs), work, resumable=True, outputs=[LEAKS])

@@ -191,14 +191,14 @@ class _Run:
         self.report(Work(kind, "", len(pieces), len(pieces)))
 
     def _check_leaks(self) -> None:
-        """Say what is wrong with the splits that nobody has looked at yet."""
+        """Say what is wrong with the splits that nobody has looked at yet, or that nothing is."""
         leaks = []
         for task in self.tasks:
             if task.is_own and task.kind != "frames":
                 found = leaks_of(self.stages, task, workers=self.workers, report=self.report)
-                for sentence in found.facts["sentences"]:
+                for sentence in found.facts["sentences"] or ["nothing stands on both sides of its split"]:
                     self._notice(f"{task.name}: {sentence}")
-                if found.facts["unknown"]:
+                if found.facts["pairs"]:
                     leaks.append(found.folder)
         if leaks:
             self._notice(f"which clips these are: {write_leaks(self.out, leaks)}")
