@@ -34,6 +34,24 @@ def test_learning_rates_fall_by_one_factor_per_layer() -> None:
     assert set(share) == {id(parameter) for parameter in classifier.parameters()}
 
 
+@pytest.mark.parametrize("name", [name for name in registry.list_models() if 0 < registry.entry(name).parameters < 2e7])
+def test_every_model_with_weights_can_be_fine_tuned(name: str) -> None:
+    try:
+        encoder = registry.load(name)
+    except AuricleError as error:  # published weights that are not on this machine
+        pytest.skip(str(error))
+    wanted = {id(parameter) for parameter in encoder.parameters() if parameter.requires_grad}
+    classifier = Classifier(encoder, outputs=2, exclusive=True)
+    classifier(0.1 * torch.randn(2, encoder.min_samples + 800), torch.eye(2)).backward()
+    groups = parameter_groups(classifier, layer_decay=0.9, weight_decay=0.0)
+    trained = [parameter for group in groups for parameter in group["params"]]
+    assert all(parameter.grad is not None for parameter in trained)
+    head = {id(parameter) for module in (classifier.norm, classifier.linear) for parameter in module.parameters()}
+    unused = {id(parameter) for parameter in classifier.unused}
+    assert {id(parameter) for parameter in trained} == (wanted | head) - unused
+    assert len(unused) <= 2  # YAMNet's own classes
+
+
 def test_mixup_mixes_sound_and_targets_by_the_same_share() -> None:
     waveform, targets = torch.eye(8), torch.eye(8)  # every clip is its own class
     index = torch.arange(16, 24)

@@ -24,6 +24,11 @@ class Classifier(nn.Module):
         Whether a clip is of exactly one class (softmax and cross-entropy), or of any number (sigmoids and binary
         cross-entropy).
 
+    Attributes
+    ----------
+    unused : list of Parameter
+        What the embedding does not depend on, for instance a published model's own classes; it is frozen meanwhile.
+
     Raises
     ------
     AuricleError
@@ -32,10 +37,13 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, *, outputs: int, exclusive: bool) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = encoder.without_classifier()
         self.exclusive = exclusive
         self.norm = nn.BatchNorm1d(encoder.embedding_dim)
         self.linear = nn.Linear(encoder.embedding_dim, outputs)
+        self.unused = _unused(encoder)
+        for parameter in self.unused:
+            parameter.requires_grad_(False)
         if not layers_in_order(encoder):
             raise AuricleError(
                 f"{encoder.name} has no weights to fine-tune; score it as it is: auricle evaluate {encoder.name}"
@@ -61,6 +69,20 @@ class Classifier(nn.Module):
             weight = self.linear.weight * scale
             bias = self.linear.bias + self.linear.weight @ (self.norm.bias - self.norm.running_mean * scale)
         return weight, bias
+
+
+def _unused(encoder: Encoder) -> list[nn.Parameter]:
+    """Trainable parameters that an embedding does not depend on."""
+    parameters = [parameter for parameter in encoder.parameters() if parameter.requires_grad]
+    if not parameters:
+        return []
+    was_training = encoder.training
+    encoder.eval()
+    with torch.enable_grad():
+        embedding = encoder(torch.zeros(1, encoder.min_samples, device=parameters[0].device))
+        gradients = torch.autograd.grad(embedding.sum(), parameters, allow_unused=True)
+    encoder.train(was_training)
+    return [parameter for parameter, gradient in zip(parameters, gradients, strict=True) if gradient is None]
 
 
 def parameter_groups(classifier: Classifier, *, layer_decay: float, weight_decay: float) -> list[dict[str, Any]]:

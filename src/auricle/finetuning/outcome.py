@@ -47,6 +47,8 @@ def finish(run: Run, task: Task, part: Partition, targets: Targets, data: Labell
         encoder.name = f"{encoder.name}-{task.name.partition(' (')[0]}"
         encoder.card = _card(run, task, data, summaries)
         run.classifier.cpu()
+        for parameter in run.classifier.unused:
+            parameter.requires_grad_(True)
         encoder.save_pretrained(run.folder / "model")
         _save_head(run, task, part, targets, data, calibrating, summaries)
         results.write(run.folder / RESULTS_FILE, summaries)
