@@ -1,12 +1,11 @@
-"""RSA against SciPy, and on representations that encode a known factor."""
+"""The whole analysis of one task, as people call it, against its parts and on representations of a known factor."""
 
 import numpy as np
 import pytest
 from scipy import stats
-from scipy.spatial.distance import pdist, squareform
 
 from auricle.errors import AuricleError
-from auricle.explain.rsa import benjamini_hochberg, cosine_rdm, difference_rdm, mantel, rsa, spearman
+from auricle.explain.rsa import benjamini_hochberg, cka, mantel, rdm, rsa, spearman
 
 
 @pytest.fixture
@@ -14,106 +13,116 @@ def generator() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def test_rdms_are_scipys_pairwise_distances(generator: np.random.Generator) -> None:
-    x = generator.standard_normal((30, 8))
-    assert np.allclose(cosine_rdm(x), pdist(x, "cosine"), atol=1e-12)
-    assert np.allclose(difference_rdm(x[:, 0]), pdist(x[:, :1], "cityblock"), atol=1e-12)
-
-
-def test_spearman_is_scipys_with_ties(generator: np.random.Generator) -> None:
-    a, b = generator.integers(0, 5, 200).astype(float), generator.standard_normal(200)
-    assert spearman(a, b) == pytest.approx(stats.spearmanr(a, b).statistic, abs=1e-12)
-
-
-def test_mantel_finds_a_relation_and_none_where_there_is_none(generator: np.random.Generator) -> None:
-    x = generator.standard_normal((60, 3))
-    r, p = mantel(difference_rdm(x[:, 0]), difference_rdm(x[:, 0] + 0.1 * x[:, 1]), permutations=199)
-    assert r > 0.9 and p == 1 / 200
-    _, p = mantel(difference_rdm(x[:, 0]), difference_rdm(x[:, 2]), permutations=199)
-    assert p > 0.05
-
-
-def test_mantel_keeps_its_level_where_the_naive_test_does_not() -> None:
-    # Unrelated descriptors of 25 clips: 5 % of Mantel's p values are below .05, of the naive ones many more.
-    below, naive = 0, 0
-    for seed in range(200):
-        x = np.random.default_rng(seed).standard_normal((25, 2))
-        a, b = difference_rdm(x[:, 0]), difference_rdm(x[:, 1])
-        below += mantel(a, b, permutations=99, seed=seed)[1] <= 0.05
-        naive += stats.spearmanr(a, b, alternative="greater").pvalue <= 0.05
-    assert 2 <= below <= 20  # binomial(200, .05): mean 10, deviation 3
-    assert naive > 1.5 * below
-
-
-def test_the_permutation_distribution_is_that_of_a_loop_with_scipy(generator: np.random.Generator) -> None:
-    a, b = generator.integers(0, 4, (30, 2)), generator.standard_normal((30, 3))
-    b[:, 0] += a[:, 0]
-    first, second = pdist(a, "cityblock"), pdist(b)
-    square = squareform(first)
-    observed = stats.spearmanr(first, second).statistic
-    reached = []
-    for _ in range(2000):
-        order = generator.permutation(30)
-        reached.append(stats.spearmanr(squareform(square[np.ix_(order, order)]), second).statistic >= observed - 1e-12)
-    r, p = mantel(first, second, permutations=2000)
-    assert r == pytest.approx(observed, abs=1e-12)
-    assert p == pytest.approx(np.mean(reached), abs=4 * np.sqrt(p * (1 - p) / 1000))
-
-
-def test_orders_that_reach_the_observed_correlation_exactly_count() -> None:
-    # A perfect match of 5 clips on a line is reached by 2 of 120 orders: the same one, and the reversed.
-    x = np.arange(5.0)
-    _, p = mantel(difference_rdm(x), difference_rdm(x), permutations=20_000)
-    assert p == pytest.approx(2 / 120, rel=0.15)
-
-
 @pytest.mark.parametrize("models", [1, 4])
 def test_all_tests_at_once_are_the_tests_one_by_one(generator: np.random.Generator, models: int) -> None:
     embeddings = {f"m{k}": generator.standard_normal((40, 5)) + 1 for k in range(models)}
     descriptors = {"a": embeddings["m0"][:, 0], "b": generator.standard_normal(40), "c": generator.standard_normal(40)}
     descriptors["c"][:7] = np.nan
-    rows = rsa(embeddings, descriptors, permutations=200, seed=5).to_pylist()
-    assert [(row["model"], row["descriptor"]) for row in rows] == [(m, d) for m in embeddings for d in descriptors]
-    for row in rows:
-        clips = np.isfinite(descriptors[row["descriptor"]])
-        r, p = mantel(
-            cosine_rdm(embeddings[row["model"]][clips]),
-            difference_rdm(descriptors[row["descriptor"]][clips]),
-            permutations=200,
-            seed=5,
-        )
-        assert row["r_s"] == pytest.approx(r, abs=1e-12)
+    rows = rsa(embeddings, descriptors, permutations=200, seed=5, draws=20).to_pylist()
+    of_descriptors = [row for row in rows if row["kind"] == "descriptor"]
+    assert [(row["model"], row["other"]) for row in of_descriptors] == [(m, d) for m in embeddings for d in descriptors]
+    for row in of_descriptors:
+        clips = np.isfinite(descriptors[row["other"]])
+        one, other = rdm(embeddings[row["model"]][clips]), rdm(descriptors[row["other"]][clips])
+        r, p = mantel(one, other, permutations=200, seed=5)
+        assert row["r_s"] == pytest.approx(r, abs=1e-6)
         assert row["n"] == clips.sum()
+        assert row["p_naive"] == pytest.approx(stats.spearmanr(one, other).pvalue, rel=1e-4)
+        assert row["ci_low"] < row["r_s"] < row["ci_high"]
         # Which of two is permuted makes other draws of the same distribution.
         assert row["p_mantel"] == pytest.approx(p, abs=0.15)
+    q = benjamini_hochberg(np.array([row["p_mantel"] for row in of_descriptors]))
+    assert [row["q"] for row in of_descriptors] == pytest.approx(q)
 
 
-def test_benjamini_hochberg_by_hand() -> None:
-    assert np.allclose(benjamini_hochberg(np.array([0.01, 0.04, 0.03, 0.5])), [0.04, 0.16 / 3, 0.16 / 3, 0.5])
+def test_models_are_compared_with_each_other_once(generator: np.random.Generator) -> None:
+    embeddings = {f"m{k}": generator.standard_normal((30, 4)) for k in range(3)}
+    rows = rsa(embeddings, {}, permutations=99, draws=0).to_pylist()
+    assert [(row["model"], row["other"]) for row in rows] == [("m0", "m1"), ("m0", "m2"), ("m1", "m2")]
+    for row in rows:
+        one, other = embeddings[row["model"]], embeddings[row["other"]]
+        assert row["kind"] == "model"
+        assert row["r_s"] == pytest.approx(spearman(rdm(one), rdm(other)), abs=1e-6)
+        assert row["cka"] == pytest.approx(cka(one, other), abs=1e-6)
+        assert row["ci_low"] is None
 
 
-def test_rsa_finds_the_factor_that_a_representation_encodes(generator: np.random.Generator) -> None:
+def test_it_finds_the_factor_that_a_representation_encodes(generator: np.random.Generator) -> None:
     factors = generator.standard_normal((80, 2))
     direction = generator.standard_normal((1, 16))
     encodes_first = 5.0 + factors[:, :1] @ direction + 0.05 * generator.standard_normal((80, 16))
     table = rsa({"model": encodes_first}, {"first": factors[:, 0], "second": factors[:, 1]}, permutations=199)
-    rows = {row["descriptor"]: row for row in table.to_pylist()}
+    rows = {row["other"]: row for row in table.to_pylist()}
     assert rows["first"]["r_s"] > 0.5 and rows["first"]["q"] < 0.05
     assert rows["second"]["q"] > 0.05
     assert rows["first"]["n"] == 80
 
 
+def test_a_shadow_of_the_encoded_factor_is_not_taken_for_it(generator: np.random.Generator) -> None:
+    # The shadow goes with the factor but a representation of the factor alone knows nothing else of it.
+    factor = generator.standard_normal(150)
+    shadow = factor + generator.standard_normal(150)
+    embedding = np.column_stack([np.full(150, 6.0), factor]) + 0.1 * generator.standard_normal((150, 2))
+    rows = {
+        row["other"]: row
+        for row in rsa({"m": embedding}, {"factor": factor, "shadow": shadow}, permutations=199).to_pylist()
+    }
+    assert rows["shadow"]["q"] < 0.05 and rows["shadow"]["r_s"] > 0.2
+    assert rows["factor"]["r_partial"] > 0.8 and rows["factor"]["q_partial"] < 0.05
+    assert abs(rows["shadow"]["r_partial"]) < 0.1
+    assert rows["factor"]["unique_variance"] > 0.5 > 0.01 > rows["shadow"]["unique_variance"]
+
+
+def test_partial_correlations_are_over_clips_that_have_all_descriptors(generator: np.random.Generator) -> None:
+    x = generator.standard_normal((50, 4)) + 2
+    descriptors = {name: x[:, k] + generator.standard_normal(50) for k, name in enumerate("abc")}
+    descriptors["a"][:3] = np.nan
+    descriptors["c"][:20] = np.nan  # too rare to enter
+    rows = {row["other"]: row for row in rsa({"m": x}, descriptors, permutations=49, draws=0).to_pylist()}
+    assert [rows[name]["n"] for name in "abc"] == [47, 50, 30]
+    assert rows["a"]["n_partial"] == rows["b"]["n_partial"] == 47
+    assert rows["c"]["r_partial"] is None and rows["c"]["r_s"] is not None
+    # With one control the partial correlation has a formula of three correlations.
+    kept = slice(3, None)
+    m, a, b = rdm(x[kept]), rdm(descriptors["a"][kept]), rdm(descriptors["b"][kept])
+    ma, mb, ab = spearman(m, a), spearman(m, b), spearman(a, b)
+    assert rows["a"]["r_partial"] == pytest.approx((ma - mb * ab) / np.sqrt((1 - mb**2) * (1 - ab**2)), abs=1e-5)
+
+
 def test_clips_without_the_property_are_left_out_and_said(generator: np.random.Generator) -> None:
     x = generator.standard_normal((20, 4)) + 3
     pitch = np.where(np.arange(20) < 12, generator.standard_normal(20), np.nan)
-    constant = np.ones(20)
-    rows = rsa({"m": x}, {"pitch": pitch, "constant": constant}, permutations=19).to_pylist()
-    assert rows[0]["n"] == 12 and rows[0]["r_s"] is not None
-    assert rows[1]["r_s"] is None and rows[1]["q"] is None
+    rare = np.where(np.arange(20) < 3, generator.standard_normal(20), np.nan)
+    descriptors = {"pitch": pitch, "constant": np.ones(20), "rare": rare}
+    rows = rsa({"m": x}, descriptors, permutations=19).to_pylist()
+    assert rows[0]["n"] == 12 and rows[0]["r_s"] is not None and rows[0]["note"] is None
+    assert rows[1]["r_s"] is None and rows[1]["q"] is None and rows[1]["note"] == "it is the same for all clips"
+    assert rows[2]["n"] == 3 and rows[2]["note"] == "3 clips have it: 4 are needed"
+
+
+def test_clips_that_a_model_lacks_are_left_out_for_all(generator: np.random.Generator) -> None:
+    x = generator.standard_normal((20, 4))
+    lacking = x.copy()
+    lacking[4] = np.nan
+    rows = rsa({"whole": x, "lacking": lacking}, {"d": x[:, 0]}, permutations=19, draws=0).to_pylist()
+    assert [row["n"] for row in rows] == [19, 19, 19]
+
+
+def test_clips_are_permuted_and_drawn_by_cluster(generator: np.random.Generator) -> None:
+    speaker = np.repeat(np.arange(8), 10)
+    pitch = speaker + 0.1 * generator.standard_normal(80)
+    voice = np.column_stack([speaker + 0.1 * generator.standard_normal(80), np.full(80, 4.0)])
+    free = rsa({"m": voice}, {"pitch": pitch}, permutations=99, draws=200).to_pylist()[0]
+    kept = rsa({"m": voice}, {"pitch": pitch}, clusters=speaker.tolist(), permutations=99, draws=200).to_pylist()[0]
+    assert free["p_mantel"] == 0.01 and kept["p_mantel"] > 0.05
+    # Eight speakers tell less than eighty independent clips would.
+    assert kept["ci_high"] - kept["ci_low"] > 1.5 * (free["ci_high"] - free["ci_low"])
 
 
 def test_what_cannot_be_compared_is_one_sentence(generator: np.random.Generator) -> None:
     with pytest.raises(AuricleError, match="the same clips, got 5 and 6"):
         rsa({"m": generator.standard_normal((5, 2))}, {"d": np.arange(6.0)})
-    with pytest.raises(AuricleError, match="embedding 1 has length 0"):
-        cosine_rdm(np.array([[1.0, 0], [0, 0]]))
+    with pytest.raises(AuricleError, match="RSA needs 4 clips or more, got 3"):
+        rsa({"m": generator.standard_normal((3, 2))}, {"d": np.arange(3.0)})
+    with pytest.raises(AuricleError, match="silent: embedding 1 has length 0"):
+        rsa({"silent": np.array([[1.0, 0], [0, 0], [1, 1], [2, 1]])}, {"d": np.arange(4.0)})

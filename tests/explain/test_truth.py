@@ -50,7 +50,7 @@ def test_an_encoder_of_one_factor_is_found_to_encode_it(events, encoded: str) ->
     place = (drawn[encoded] - drawn[encoded].min()) / np.ptp(drawn[encoded])
     # A quarter of a circle: cosine distance grows with the difference in the factor alone.
     embedding = np.stack([np.cos(place * np.pi / 2), np.sin(place * np.pi / 2)], axis=1)
-    rows = {row["descriptor"]: row for row in rsa({"encoder": embedding}, measured, permutations=499).to_pylist()}
+    rows = {row["other"]: row for row in rsa({"encoder": embedding}, measured, permutations=499).to_pylist()}
     assert rows[encoded]["q"] < 0.01
     assert rows[encoded]["r_s"] == max(row["r_s"] for row in rows.values())
     if encoded == "level":  # which nothing else depends on, where brightness and pitch both move the centroid

@@ -29,7 +29,7 @@ from auricle.transfer.splits import partitions
 from auricle.transfer.task import Task, clips_of
 
 DESCRIPTION_VERSION = 2
-RSA_VERSION = 1
+RSA_VERSION = 2
 TSNE_VERSION = 1
 
 SAMPLE_RATE = 16_000  # Hz at which descriptors are computed
@@ -127,11 +127,11 @@ def similarity(
         usable, vectors = _common(embedded, task, described.rows)
         values = {name: column[usable] for name, column in described.values.items()}
         names = {str(index): matrix for index, matrix in enumerate(vectors)}
-        table = rsa(names, values, permutations=PERMUTATIONS, seed=seed)
+        table = rsa(names, values, permutations=PERMUTATIONS, draws=0, seed=seed)
         rows = [
             {
                 "task": task.name,
-                "descriptor": row["descriptor"],
+                "descriptor": row["other"],
                 "encoder": int(row["model"]),
                 "r_s": row["r_s"],
                 "p_mantel": row["p_mantel"],
@@ -139,6 +139,7 @@ def similarity(
                 "clips": row["n"],
             }
             for row in table.to_pylist()
+            if row["kind"] == "descriptor"
         ]
         with atomic_write(folder / "similarity.json") as temporary:
             temporary.write_text(json.dumps(rows, indent=1))
