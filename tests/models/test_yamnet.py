@@ -110,6 +110,20 @@ def test_scores_are_means_over_true_patches() -> None:
         np.testing.assert_allclose(together[0], (1 / (1 + np.exp(-logits))).mean(axis=0), rtol=1e-4)
 
 
+def test_trained_on_it_leaves_its_classes_behind(tmp_path: Path) -> None:
+    model = YAMNet().eval()
+    clip = chirps(1, 20_000)
+    with torch.inference_mode():
+        expected = model(clip)
+        model.classes = ("Speech",) * 521
+        loaded = auricle.load(model.without_classifier().save_pretrained(tmp_path))
+        assert torch.equal(loaded(clip), expected)
+    assert loaded.classes == ()
+    assert loaded.parameters_count == 3_729_481 - 1024 * 521 - 521
+    with pytest.raises(AuricleError, match="has no scores, only embeddings"):
+        loaded.scores(clip)  # type: ignore[operator]
+
+
 def test_layers_end_in_the_embedding() -> None:
     model = YAMNet().eval()
     with torch.inference_mode():

@@ -1,9 +1,8 @@
 """What every encoder is: waveform in, frame embeddings and one embedding per clip out.
 
-The contract (DESIGN.md, *Encoder*) is kept here once, for all families: a clip's embedding does not depend on its
-batch or on padding; a clip shorter than `min_seconds` is zero-padded at its tail to it; a long recording is encoded in
-overlapping windows, in flat memory. A family says how a padded batch becomes frames, where these lie in time, and how
-frame statistics become an embedding.
+The contract is kept here once, for all families: a clip's embedding does not depend on its batch or on padding; a clip
+shorter than `min_seconds` is zero-padded at its tail to it; a long recording is encoded in overlapping windows, in flat
+memory. A family says how a padded batch becomes frames, where these lie, and how their statistics become an embedding.
 """
 
 import hashlib
@@ -164,6 +163,11 @@ class Encoder(nn.Module, ABC):
         """What becomes of the waveform before the first layer, in words."""
         return "none: the waveform itself"
 
+    def without_classifier(self) -> Self:
+        """This encoder, rid of the classifier that it came with: whoever trains it on makes that meaningless."""
+        self.classes = ()
+        return self
+
     @abstractmethod
     def _frames_of(self, samples: Tensor) -> Tensor:
         """Number of frame embeddings of clips of at least `min_seconds`: ``(batch,)`` int64 both."""
@@ -262,6 +266,8 @@ class Encoder(nn.Module, ABC):
         dict
             For each of `layer_names` ``(batch, time, dim)``; a layer that is finer in time is averaged over each frame.
         """
+        if not self.layer_names:
+            return {}
         encode = partial(self._encode_layers, names=self.layer_names)
         joined, _ = self._in_windows(encode, *self._checked(waveform, lengths))
         joined = joined[0] if waveform.ndim == 1 else joined
@@ -270,9 +276,8 @@ class Encoder(nn.Module, ABC):
 
     def forward(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Embeddings ``(batch, embedding_dim)`` of a batch of clips; parameters as in :meth:`frames`."""
-        frames, frame_lengths = self._in_windows(self._encode, *self._checked(waveform, lengths))
-        embedding = self.pool(frames, frame_lengths)
-        return embedding[0] if waveform.ndim == 1 else embedding
+        embedding = self.pool(*self._in_windows(self._encode, *self._checked(waveform, lengths)))
+        return embedding[0 if waveform.ndim == 1 else slice(None)]
 
     def pool(self, frames: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Frame embeddings ``(batch, time, frame_dim)``, `lengths` of them true → ``(batch, embedding_dim)``."""
@@ -290,23 +295,20 @@ class Encoder(nn.Module, ABC):
         return cut(kept=max(1, beyond // self.samples_per_frame))
 
     def _in_windows(self, encode: Encode, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """What `encode` makes of a batch, clips beyond `max_seconds` in windows."""
         if math.isinf(self.max_seconds) or waveform.shape[1] <= self._windowing.longest:
             return encode(waveform, lengths)
         true = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
-        clips = [
-            torch.cat(list(self._stream(encode, [clip[:length]]))) for clip, length in zip(waveform, true, strict=True)
-        ]
+        parts = [self._stream(encode, [clip[:length]]) for clip, length in zip(waveform, true, strict=True)]
+        clips = [torch.cat(list(windows)) for windows in parts]
         return pad_sequence(clips, batch_first=True), None if lengths is None else self._frames_of(lengths)
 
     def _stream(self, encode: Encode, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
-        """What `encode` makes of a recording that comes in blocks ``(samples,)``: ``(time, dim)``, window by window."""
+        """What `encode` makes of a recording: ``(time, dim)``, window by window."""
         for window in self._windowing.cut(blocks):
             frames, _ = encode(*self._checked(window.waveform, None))
             yield frames[0, window.first : window.until]
 
     def _checked(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
-        """The batch as `_encode` takes it, short clips padded to `min_seconds`, or an :class:`AuricleError`."""
         return checked_batch(waveform, lengths, min_samples=self.min_samples)
 
     @torch.inference_mode()
@@ -354,9 +356,7 @@ class Encoder(nn.Module, ABC):
 
     @torch.no_grad()
     def stream_frames(self, blocks: Iterable[FloatArray]) -> Iterator[tuple[Tensor, Tensor]]:
-        """Frame embeddings of a recording that comes in blocks ``(samples,)``, window by window.
-
-        They are those of the whole recording; see :mod:`auricle.models.windows`.
+        """Frame embeddings of a recording that comes in blocks ``(samples,)``, by :mod:`auricle.models.windows`.
 
         Yields
         ------

@@ -7,8 +7,8 @@ in mels. Weights come from the published files (:mod:`auricle.models.yamnet_file
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import numpy as np
 import torch
@@ -53,7 +53,7 @@ class YAMNetConfig(EncoderConfig):
     ceiling
         Of every activation; None for plain rectifiers (the Keras file), 6 for the quantised file.
     classes
-        Of the classifier.
+        Of the classifier; 0 where there is none any more.
     """
 
     ceiling: float | None = None
@@ -62,8 +62,8 @@ class YAMNetConfig(EncoderConfig):
     def __post_init__(self) -> None:
         if self.ceiling is not None and not self.ceiling > 0:
             raise AuricleError(f"yamnet: ceiling must be above 0, got {self.ceiling}")
-        if self.classes < 1:
-            raise AuricleError(f"yamnet: classes must be at least 1, got {self.classes}")
+        if self.classes < 0:
+            raise AuricleError(f"yamnet: classes must be at least 0, got {self.classes}")
 
 
 def mel_matrix() -> NDArray[np.float64]:
@@ -161,7 +161,7 @@ class YAMNet(Encoder):
                 ]
             self.blocks.append(nn.Sequential(*parts))
             inputs = channels
-        self.classifier = nn.Linear(inputs, self.config.classes)
+        self.classifier = nn.Linear(inputs, self.config.classes) if self.config.classes else None
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     @property
@@ -183,6 +183,11 @@ class YAMNet(Encoder):
         """All 27 of them, from input to output."""
         return [module for module in self.blocks.modules() if isinstance(module, SameConvolution)]
 
+    def without_classifier(self) -> Self:
+        """This encoder without its 521 classes."""
+        self.config, self.classifier = replace(self.config, classes=0), None
+        return super().without_classifier()
+
     def scores(self, waveform: Tensor, lengths: Tensor | None = None) -> Tensor:
         """Scores of the classes that YAMNet was trained on, the mean over patches.
 
@@ -195,7 +200,14 @@ class YAMNet(Encoder):
         -------
         Tensor
             ``(batch, 521)`` in [0, 1]: independent, not adding up to 1; their names are in `classes`.
+
+        Raises
+        ------
+        AuricleError
+            When the waveform is refused, or the classifier was left behind in fine-tuning.
         """
+        if self.classifier is None:
+            raise AuricleError(f"{self.name} was trained on without its classifier: it has no scores, only embeddings")
         checked, true = checked_batch(waveform, lengths, min_samples=self.min_samples)
         frames, patches = self._encode(checked, true)
         scores = torch.sigmoid(self.classifier(frames)).float()

@@ -84,8 +84,7 @@ def _from_tflite(path: Path) -> YAMNet:
     _same_count(len(convolutions), len(encoder.convolutions()), path)
     for number, (module, operator) in enumerate(zip(encoder.convolutions(), convolutions, strict=True), start=1):
         _fill_folded(module, operator, f"{path}: convolution {number}")
-    _fill(encoder.classifier.weight, classifier.weight, f"{path}: the classifier")
-    _fill(encoder.classifier.bias, classifier.bias, f"{path}: the classifier's bias")
+    _fill_classifier(encoder, classifier.weight, classifier.bias, path)
     return encoder
 
 
@@ -114,8 +113,7 @@ def _from_keras(path: Path) -> YAMNet:
         axes = (2, 3, 0, 1) if kind == "depthwise_conv" else (3, 2, 0, 1)
         _fill(module.convolution.weight, kernel.transpose(axes), what)
         _fill_norm(module, beta=beta, mean=mean, variance=variance, what=what)
-    _fill(encoder.classifier.weight, classifier["kernel"].T, f"{path}: the classifier")
-    _fill(encoder.classifier.bias, classifier["bias"], f"{path}: the classifier's bias")
+    _fill_classifier(encoder, classifier["kernel"].T, classifier["bias"], path)
     return encoder
 
 
@@ -160,6 +158,12 @@ def _fill_norm(module: SameConvolution, *, beta: FloatArray, mean: FloatArray, v
         (module.norm.running_var, variance),
     ):
         _fill(tensor, values, what)
+
+
+def _fill_classifier(encoder: YAMNet, weight: FloatArray, bias: FloatArray, path: Path) -> None:
+    assert encoder.classifier is not None
+    _fill(encoder.classifier.weight, weight, f"{path}: the classifier")
+    _fill(encoder.classifier.bias, bias, f"{path}: the classifier's bias")
 
 
 def _fill(tensor: Tensor, values: FloatArray, what: str) -> None:
