@@ -1,8 +1,8 @@
 """Events as files: tables (.parquet, .csv) that are manifests, selection tables for Raven, label files for Audacity.
 
 Raven Pro reads tab-separated selection tables; over several files, opened as one sequence in the same order, ``Begin
-Time (s)`` counts from the beginning of the first, and ``Begin File`` and ``File Offset (s)`` say where that is (Raven
-Pro 1.6 User's Manual, chapter 6). Audacity reads lines of start, end and label, separated by tabs, one file per
+Time (s)`` counts from the beginning of the first, and ``Begin File`` and ``File Offset (s)`` say where that is; the
+columns are those that such tables commonly bear, untried in Raven itself. Audacity reads lines of start, end and label, separated by tabs, one file per
 recording (Audacity Manual, "Importing and Exporting Labels").
 """
 
