@@ -37,7 +37,7 @@ class Classifier(nn.Module):
 
     def __init__(self, encoder: Encoder, *, outputs: int, exclusive: bool) -> None:
         super().__init__()
-        self.encoder = encoder
+        self.encoder = encoder.without_classifier()
         self.exclusive = exclusive
         self.norm = nn.BatchNorm1d(encoder.embedding_dim)
         self.linear = nn.Linear(encoder.embedding_dim, outputs)
