@@ -44,7 +44,7 @@ def test_what_is_written_resolved_reads_back_the_same(tmp_path: Path) -> None:
         ({"probe": {"protocol": "ogg2024"}}, "there is no protocol 'ogg2024'"),
         ({"probe": {"overrides": {"epoch": 3}}}, "a probe has no setting `epoch`; it has epochs"),
         ({"probe": {"overrides": {"epochs": "many"}}}, "`epochs` is 'many': input should be a valid integer"),
-        ({"rsa": {"descriptors": ["loudness"]}}, "there is no descriptor 'loudness'; there are level"),
+        ({"rsa": {"descriptors": ["loudness"]}}, "no descriptor is called 'loudness'"),
         ({"rsa": {"clip": 10}}, r"mine has no key `rsa.clip`; did you mean `clips`\?"),
         ({"map": {"task": "evnt"}}, "`map.task` is evnt, but there are event"),
         ({"tsne": {"diets": ["noise"]}}, "`tsne.diets` is noise, but there are voices"),

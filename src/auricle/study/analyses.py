@@ -17,7 +17,8 @@ import torch
 from numpy.typing import NDArray
 
 from auricle import audio, randomness
-from auricle.explain.descriptors import DESCRIPTORS
+from auricle.explain import descriptors
+from auricle.explain.descriptors import COLUMNS, SAMPLE_RATE
 from auricle.explain.rsa import rsa
 from auricle.explore.projection import tsne
 from auricle.files import atomic_write
@@ -28,11 +29,10 @@ from auricle.transfer.clip_sets import Embedded, Rows
 from auricle.transfer.splits import partitions
 from auricle.transfer.task import Task, clips_of
 
-DESCRIPTION_VERSION = 2
+DESCRIPTION_VERSION = 3
 RSA_VERSION = 2
 TSNE_VERSION = 1
 
-SAMPLE_RATE = 16_000  # Hz at which descriptors are computed
 PERMUTATIONS = 1000
 
 
@@ -60,7 +60,7 @@ def describe(stages: Stages, task: Task, settings: Rsa, *, seed: int) -> Describ
     names = [
         name
         for name in settings.descriptors
-        if name != "pitch" or settings.pitched is None or task.short_name in settings.pitched
+        if not COLUMNS[name].pitch or settings.pitched is None or task.short_name in settings.pitched
     ]
     rows = choose_clips(task, part=settings.part, clips=settings.clips, seed=seed)
 
@@ -75,8 +75,7 @@ def describe(stages: Stages, task: Task, settings: Rsa, *, seed: int) -> Describ
                 )
             except audio.AudioError:
                 continue
-            for name in names:
-                value = DESCRIPTORS[name].compute(torch.from_numpy(waveform)[None], SAMPLE_RATE)
+            for name, value in descriptors.describe(torch.from_numpy(waveform)[None], names=names).items():
                 found[name][position] = float(value[0])
         with atomic_write(folder / "descriptors.parquet") as temporary:
             pq.write_table(pa.table({"row": rows, **found}), temporary)
@@ -125,7 +124,7 @@ def similarity(
 
     def work(folder: Path) -> dict[str, Any]:
         usable, vectors = _common(embedded, task, described.rows)
-        values = {name: column[usable] for name, column in described.values.items()}
+        values = {name: COLUMNS[name].comparable(column[usable]) for name, column in described.values.items()}
         names = {str(index): matrix for index, matrix in enumerate(vectors)}
         table = rsa(names, values, permutations=PERMUTATIONS, draws=0, seed=seed)
         rows = [

@@ -16,7 +16,7 @@ import yaml
 from auricle import settings
 from auricle.datasets.registry import list_datasets
 from auricle.errors import AuricleError
-from auricle.explain.descriptors import DESCRIPTORS
+from auricle.explain.descriptors import columns_of
 from auricle.settings import Settings, SettingsError
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol
@@ -78,7 +78,7 @@ class Probe(Settings):
 class Rsa(Settings):
     """Representational similarity analysis."""
 
-    descriptors: tuple[str, ...] = ("level", "spectral centroid", "pitch")
+    descriptors: tuple[str, ...] = ("rms_level", "spectral_centroid_median", "f0_median")
     pitched: tuple[str, ...] | None = None  # tasks for which pitch means something; all when not given
     clips: Annotated[int, pydantic.Field(ge=10, le=1000)] = 1000
     part: Part = "valid"  # of a task: what selects probes, or all clips
@@ -86,10 +86,10 @@ class Rsa(Settings):
     @pydantic.field_validator("descriptors")
     @classmethod
     def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
-        for name in names:
-            if name not in DESCRIPTORS:
-                raise ValueError(f"there is no descriptor {name!r}; there are {', '.join(DESCRIPTORS)}")
-        return names
+        try:
+            return columns_of(names)
+        except AuricleError as error:
+            raise ValueError(str(error)) from None
 
 
 class Tsne(Settings):

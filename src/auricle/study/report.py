@@ -171,7 +171,7 @@ def _similarity(outcome: Outcome) -> str:
     assert settings is not None
     return (
         "Representational similarity analysis: Spearman's correlation between the cosine distances of all pairs of "
-        f"clips and their differences in level, spectral centroid or pitch, over at most {settings.clips:,} random "
+        f"clips and their differences in an acoustic descriptor, over at most {settings.clips:,} random "
         "clips of a task's validation part, means over seeds. Tinted where Mantel's one-sided permutation test is "
         "significant (false discovery rate below 5 % within the task; for means, in at least half of what they are "
         f"taken of). Clips without a pitch are left out of its rows. Seed {outcome.study.seed}."
