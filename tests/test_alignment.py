@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from auricle.alignment import RANGE, Aligner, Match
+from auricle.alignment import RANGE, Aligner
 
 RATE = Aligner.sample_rate
 
@@ -27,7 +27,6 @@ def test_a_clip_is_itself(aligner: Aligner) -> None:
     match = aligner.match(rain(0), rain(0))
     assert match.is_same and match.shift == 0.0
     assert match.spectrum == pytest.approx(1.0) and match.waveform == pytest.approx(1.0)
-    assert match.seconds == pytest.approx(4.0, abs=0.02)
 
 
 @pytest.mark.parametrize("samples", [-20_000, -1_234, -1, 7, 160, 9_999, 25_000])
@@ -51,20 +50,30 @@ def test_two_rains_are_not_one(aligner: Aligner) -> None:
     assert max(match.waveform for match in matches) < 0.3
 
 
-def test_two_tones_of_one_pitch_are_not_told_by_their_waveform_alone(aligner: Aligner) -> None:
-    """Mains hum under two recordings correlates at some lag; their spectrograms do not."""
+def test_hum_alone_makes_no_recording_the_same(aligner: Aligner) -> None:
+    """Mains hum 20 dB above two rains correlates at some lag, and is most of both waveforms."""
     time = np.arange(4 * RATE) / RATE
     hum = np.sin(2 * np.pi * 100 * time)
     first, second = ((hum + rain(seed)).astype(np.float32) for seed in (20, 21))
-    match = aligner.match(first, second)
-    assert match.waveform > 0.9 and match.spectrum < 0.5
-    assert not match.is_same
+    assert np.corrcoef(first, second)[0, 1] > 0.9
+    assert not aligner.match(first, second).is_same
 
 
-def test_what_is_short_has_to_agree_more() -> None:
-    assert Match(0.0, 3.0, 0.9, 0.9).is_same
-    assert not Match(0.0, 0.5, 0.9, 0.9).is_same
-    assert Match(0.0, 0.5, 0.9, 0.99).is_same
+def test_a_vowel_on_one_pitch_is_not_the_same_as_another(aligner: Aligner) -> None:
+    """As two takes of "four": the partials around 400 Hz agree, what is softer does not."""
+    time = np.arange(RATE // 2) / RATE
+    generator = np.random.default_rng(0)
+    takes = []
+    for _ in range(2):
+        softer = sum(
+            0.15 * np.sin(2 * np.pi * 130 * partial * time + generator.uniform(0, 2 * np.pi))
+            for partial in range(4, 25)
+        )
+        vowel = np.sin(2 * np.pi * 390 * time) + softer
+        takes.append((0.2 * np.hanning(len(time)) * vowel).astype(np.float32))
+    match = aligner.match(*takes)
+    assert np.abs(np.correlate(*takes, mode="full")).max() / np.linalg.norm(takes[0]) / np.linalg.norm(takes[1]) > 0.75
+    assert match.waveform < 0.8 and not match.is_same
 
 
 def test_half_a_clip_of_overlap_is_asked_for(aligner: Aligner) -> None:
@@ -81,12 +90,10 @@ def test_silence_is_no_recording(aligner: Aligner) -> None:
 
 @pytest.mark.parametrize("samples", [1, 100, 161, 1000])
 def test_very_short_clips_are_compared(aligner: Aligner, samples: int) -> None:
-    assert aligner.match(rain(6)[:samples], rain(7)[:samples]).seconds < 0.1
-    assert aligner.match(rain(6)[:samples], rain(7)).seconds < 0.1
+    assert np.isfinite(aligner.match(rain(6)[:samples], rain(7)[:samples]).waveform)
+    assert np.isfinite(aligner.match(rain(6)[:samples], rain(7)).waveform)
 
 
-def test_seconds_count_sound_and_not_silence(aligner: Aligner) -> None:
-    clip = np.concatenate([rain(8, 1.0), np.zeros(4 * RATE, dtype=np.float32)])
-    assert aligner.match(clip, clip).seconds == pytest.approx(1.03, abs=0.05)
-    spectrogram = aligner.spectrogram(clip)
+def test_what_is_far_below_the_loudest_does_not_count(aligner: Aligner) -> None:
+    spectrogram = aligner.spectrogram(np.concatenate([rain(8, 1.0), np.zeros(RATE, dtype=np.float32)]))
     assert spectrogram.max() - spectrogram.min() == pytest.approx(RANGE)
