@@ -23,8 +23,8 @@ OCTAVES = (60.0, 125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0)  # Hz
 OCTAVE_RANGE = 0.01  # of the strongest octave's energy, below which an octave is not asked: 20 dB
 
 SPECTRUM = 0.8  # least correlation of the spectrograms of one recording
-# … and of its waveforms. Copies that were coded at 24 kbit/s, resampled, made softer or noisy are at 0.93 and above, for
-# a few steady notes less; two takes of one word by one speaker came up to 0.88, most stay far below.
+# … and of its waveforms. Copies that were coded at 24 kbit/s, resampled, made softer or noisy are at 0.93 and above,
+# steady notes less; two takes of one word by one speaker came up to 0.88, most stay far below.
 WAVEFORM = 0.9
 
 FloatArray = NDArray[np.float64]
