@@ -141,6 +141,17 @@ def test_one_sentence_says_which_models_cannot_be_told_apart() -> None:
     ]
 
 
+def test_a_test_part_of_few_clusters_is_said_to_decide_nothing() -> None:
+    def compare(clusters: int) -> list[str]:
+        (table,) = score_tables([row(model=model, diet=None) for model in "abc"])
+        pairs = [Comparison(table.tasks[0], a, b, 0.1, None, None, 0.04, clusters) for a, b in ("ab", "ac", "bc")]
+        return table.compared(lambda *_: pairs).notes()
+
+    # Of n clusters the smallest p is 2 / 2ⁿ, three times that after Holm: 0.09 for six, 0.047 for seven.
+    assert any("has only 6 independent speakers" in note for note in compare(6))
+    assert not any("independent speakers" in note for note in compare(7))
+
+
 def test_local_copies_are_named_and_never_stand_beside_published_numbers() -> None:
     name = "speech-commands (local: 20 words, 6,000 clips)"
     (table,) = score_tables([row(task=name), row(task="esc50")])

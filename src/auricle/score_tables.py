@@ -139,10 +139,10 @@ class ScoreTable:
                 few[self._short(column)] = clusters
         if not few:
             return []
-        tasks = listed(f"{task} ({clusters})" for task, clusters in few.items())
         return [
-            f"Too few independent speakers, films or sources are in the test part of {tasks} for a difference between "
-            f"{len(self.models)} models to be significant, however large."
+            f"The test part of {task} has only {clusters} independent speakers, films or sources: too few for a "
+            f"difference between {len(self.models)} models to be significant, however large."
+            for task, clusters in few.items()
         ]
 
     def _local_copies(self) -> list[str]:

@@ -177,6 +177,15 @@ def test_models_that_were_evaluated_apart_are_compared_when_merged(finished, sou
     assert table.notes()[0].startswith("No paired test")
 
 
+def test_a_merged_table_shows_what_the_field_reports_of_a_dataset(tmp_path: Path) -> None:
+    given = {"model": "a", "protocol": "auricle", "value": 0.5, "n": 9}
+    for task in ("emodb", "emodb (own labels)"):
+        rows = [results.Result(task=task, metric=metric, **given) for metric in ("accuracy", "balanced_accuracy")]
+        results.write(tmp_path / f"{task}.csv", rows)
+    _, (table,) = merged([tmp_path / "emodb.csv", tmp_path / "emodb (own labels).csv"])
+    assert table.tasks == ["emodb (balanced accuracy, %)", "emodb (own labels) (accuracy, %)"]
+
+
 def test_files_that_disagree_are_refused(finished, tmp_path: Path) -> None:
     summary, _ = finished
     rows = results.read(summary.out)

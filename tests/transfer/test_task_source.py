@@ -90,6 +90,12 @@ def test_a_folder_of_folders_is_a_task_and_folders_named_as_splits_are_the_split
     assert (len(part.train), len(part.valid), len(part.test)) == (6, 2, 4)
 
 
+def test_own_labels_in_a_folder_that_is_called_like_a_dataset_are_not_taken_for_it(tmp_path: Path) -> None:
+    (tmp_path / "emodb").mkdir()
+    task = find_task(written(tmp_path / "emodb", rows(), "manifest.csv"))
+    assert task.name == "emodb (own labels)"
+
+
 def test_paths_may_start_from_the_folder_of_all_data(tmp_path: Path, sound_file) -> None:
     for number in range(12):
         sound_file(f"data/{number}.wav", np.zeros(160, np.float32))

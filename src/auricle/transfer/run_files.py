@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from auricle import results
 from auricle.comparisons import Comparison
+from auricle.datasets.registry import dataset, list_datasets
 from auricle.embedding.file import Rejected
 from auricle.errors import AuricleError
 from auricle.files import atomic_write
@@ -111,7 +112,7 @@ def merged(paths: Sequence[Path]) -> tuple[list[Result], list[ScoreTable]]:
         pairs = list(itertools.combinations(evaluations, 2))
         return compare_evaluations(title, evaluations, pairs, metric=scores[0][1].metric, seed=COMPARISON_SEED)
 
-    return found, [table.compared(compare) for table in score_tables(found)]
+    return found, [table.compared(compare) for table in score_tables(found, metrics=_usual_metrics(found))]
 
 
 def write_merged(rows: Sequence[Result], tables: Sequence[ScoreTable], out: Path, form: str | None = None) -> None:
@@ -141,6 +142,17 @@ def write_merged(rows: Sequence[Result], tables: Sequence[ScoreTable], out: Path
         )
     with atomic_write(out) as temporary:
         temporary.write_text(FORMATS[form](tables), encoding="utf-8")
+
+
+def _usual_metrics(rows: Sequence[Result]) -> dict[str, str]:
+    """What the field reports, for the tasks that are datasets; for others the metric that comes first."""
+    measured = {(row.task, row.metric) for row in rows}
+    usual = {}
+    for task in {row.task for row in rows}:
+        name = task.partition(" (")[0]
+        if name in list_datasets() and not task.endswith("(own labels)") and (task, dataset(name).metric) in measured:
+            usual[task] = dataset(name).metric
+    return usual
 
 
 def _index(out: Path) -> dict[str, Path]:

@@ -135,6 +135,8 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
         manifest = manifest.with_column("group", groups)
     kind = _kind_of(manifest, own.positive)
     _refuse_unlabelled(manifest, kind)
+    if name in list_datasets():
+        name = f"{name} (own labels)"  # lest its scores are taken for those of the dataset
     manifest, notices = _divided(manifest, name, kind)
     return Task(
         name=name,
