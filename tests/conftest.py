@@ -16,6 +16,11 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # As the command line does: spinning threads slow tests on a busy machine down many times.
 wait_politely()
 
+# Published weights lie beside the real audio.
+_models = REPOSITORY.parent / "shared" / "models"
+if _models.is_dir():
+    os.environ.setdefault("AURICLE_MODELS", str(_models))
+
 # A shell that starts the tests in the background has Ctrl-C ignored, and the programs under test would inherit that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
