@@ -13,8 +13,8 @@ from pathlib import Path
 import auricle
 from auricle.embedding import embed_manifest, read_embeddings
 from auricle.explore.html_map import excerpts, map_page, sound_map
-from auricle.explore.projection import tsne
 from auricle.inputs import manifest_of
+from auricle.projection import tsne
 
 
 def main(folder: str, out: str, model: str = "byola-2022") -> None:

@@ -10,7 +10,14 @@ import pytest
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 
 
-@pytest.mark.parametrize(("name", "keys"), [("pretrain.py", {"ratio", "share"}), ("conformer.py", {"ratio", "share"})])
+@pytest.mark.parametrize(
+    ("name", "keys"),
+    [
+        ("pretrain.py", {"ratio", "share"}),
+        ("conformer.py", {"ratio", "share"}),
+        ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
+    ],
+)
 def test_quick_benchmark_ends_with_json(name: str, keys: set[str]) -> None:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / name), "--quick"], capture_output=True, text=True, timeout=300

@@ -22,16 +22,13 @@ import soundfile
 from numpy.typing import NDArray
 
 from auricle import audio
-from auricle.explore.projection import PALETTE
+from auricle.projection import PALETTE
+from auricle.report.page import POLICY
 
 SAMPLE_RATE = 16_000  # Hz of the excerpts
 LONGEST_SECONDS = 3.0  # of a clip that is embedded
 SHORTEST_SECONDS = 0.5  # below this an excerpt says nothing: rather fewer clips sound
 _COMPRESSION = 0.9  # of libsndfile's 0 (best) … 1; about 25 kbit/s, and as large as Opus at an eighth of its time
-POLICY = (  # of a page with maps: nothing comes from anywhere else
-    "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:; media-src data:; "
-    "base-uri 'none'; form-action 'none'"
-)
 _TRIAL = 24  # clips that are encoded to see how large they become
 _FADE_SECONDS = 0.02  # at the end of what was cut off
 _BASE64 = 4 / 3

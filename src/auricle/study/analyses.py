@@ -20,8 +20,8 @@ from auricle import audio, randomness
 from auricle.explain import descriptors
 from auricle.explain.descriptors import COLUMNS, SAMPLE_RATE
 from auricle.explain.rsa import rsa
-from auricle.explore.projection import tsne
 from auricle.files import atomic_write
+from auricle.projection import tsne
 from auricle.stages import Finished, Stage, Stages
 from auricle.study.definition import Part, Rsa
 from auricle.study.encoders import StudyEncoder

@@ -1,24 +1,19 @@
-"""The report of a study: one HTML file with everything inside, to be opened from disk, mailed or printed.
-
-No script, style, picture or sound is loaded from anywhere, and the page's own security policy forbids it. Every word
-that comes from data is escaped.
-"""
+"""The report of a study: one HTML file with everything inside, to be opened from disk, mailed or printed."""
 
 import platform
 from collections.abc import Iterator
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
 
 from auricle import __version__
-from auricle.explore.html_map import POLICY, excerpts, sound_map, style_and_script
+from auricle.explore.html_map import excerpts, sound_map, style_and_script
 from auricle.files import atomic_write
+from auricle.report.page import Section, duration, facts, figure, note, page, text
 from auricle.score_tables import listed
 from auricle.study import figures, summary, tables
 from auricle.study.analyses import Picture
 from auricle.study.outcome import Outcome
-from auricle.study.tables import text
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
 from auricle.transfer.task import clips_of
@@ -26,36 +21,17 @@ from auricle.transfer.task import clips_of
 
 def write_report(outcome: Outcome, path: Path) -> None:
     """Write the report, all or nothing."""
-    page = "\n".join(_page(outcome))
-    with atomic_write(path) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-
-
-def _page(outcome: Outcome) -> Iterator[str]:
     study = outcome.study
-    title = study.title or f"Study {study.name}"
-    style = (resources.files("auricle.study") / "report.css").read_text(encoding="utf-8")
-    sections = list(_sections(outcome))
-    yield "<!doctype html>"
-    yield '<html lang="en"><head><meta charset="utf-8">'
-    yield '<meta name="viewport" content="width=device-width, initial-scale=1">'
-    yield f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
-    yield f"<title>{text(title)}</title>"
-    yield f"<style>{style}</style>"
-    yield "</head><body><main>"
-    yield f"<header><h1>{text(title)}</h1><p>{text(_subtitle(outcome))}</p>"
-    links = "".join(f'<a href="#{identity}">{text(heading)}</a>' for identity, heading, _ in sections)
-    yield f'<nav aria-label="Sections">{links}</nav></header>'
-    yield '<div class="summary"><h2>In short</h2>'
-    yield from (f"<p>{text(sentence)}</p>" for sentence in summary.sentences(outcome))
-    yield from (f'<p class="notice">{text(notice)}</p>' for notice in outcome.notices)
-    yield "</div>"
-    for identity, heading, content in sections:
-        yield f'<section id="{identity}"><h2>{text(heading)}</h2>\n{content}\n</section>'
-    yield "</main>"
-    if outcome.map is not None:
-        yield from style_and_script()
-    yield "</body></html>\n"
+    written = page(
+        study.title or f"Study {study.name}",
+        _subtitle(outcome),
+        list(_sections(outcome)),
+        summary=summary.sentences(outcome),
+        notices=outcome.notices,
+        end=style_and_script() if outcome.map is not None else (),
+    )
+    with atomic_write(path) as temporary:
+        temporary.write_text(written, encoding="utf-8")
 
 
 def _subtitle(outcome: Outcome) -> str:
@@ -65,21 +41,23 @@ def _subtitle(outcome: Outcome) -> str:
     )
 
 
-def _sections(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
-    """Identity, heading and content of each section."""
-    yield "scores", "Scores", _scores(outcome)
+def _sections(outcome: Outcome) -> Iterator[Section]:
+    """What the report consists of."""
+    yield Section("scores", "Scores", _scores(outcome))
     gains = outcome.gains()
     if gains:
-        yield "training", "What pre-training adds", f"{tables.gains(outcome, gains)}{_note(_GAINS)}"
-    yield "losses", "Pre-training", _pretraining(outcome)
+        yield Section("training", "What pre-training adds", f"{tables.gains(outcome, gains)}{note(_GAINS)}")
+    yield Section("losses", "Pre-training", _pretraining(outcome))
     if outcome.pictures:
-        yield "pictures", "What lies near what", _pictures(outcome)
+        yield Section("pictures", "What lies near what", _pictures(outcome))
     if outcome.map is not None:
-        yield "map", "Listen", _map(outcome, outcome.map)
+        yield Section("map", "Listen", _map(outcome, outcome.map))
     if outcome.similarities:
-        yield "similarity", "What orders the embeddings", f"{tables.similarities(outcome)}{_note(_similarity(outcome))}"
-    yield "tasks", "Tasks", tables.tasks(outcome)
-    yield "made", "How this was made", _made(outcome)
+        yield Section(
+            "similarity", "What orders the embeddings", f"{tables.similarities(outcome)}{note(_similarity(outcome))}"
+        )
+    yield Section("tasks", "Tasks", tables.tasks(outcome))
+    yield Section("made", "How this was made", _made(outcome))
 
 
 _GAINS = (
@@ -95,7 +73,7 @@ def _scores(outcome: Outcome) -> str:
     settings = study.probe.settings()
     label = protocol(study.probe.protocol).label(settings)
     means = f"; means over {len(study.probe.seeds)} probe seeds" if len(study.probe.seeds) > 1 else ""
-    note = (
+    words = (
         f"Protocol {label}: a linear probe on frozen embeddings, selected on validation data, scored on test data "
         f"once{means}. Small print: 95 % bootstrap intervals over clusters "
         "of test clips; for encoders with several seeds from the lowest end of theirs to the highest. Bold: the best "
@@ -104,13 +82,13 @@ def _scores(outcome: Outcome) -> str:
         "class; for balanced accuracy one in the number of classes, for average precision the share of positive clips."
     )
     if any(task.metric != "accuracy" for task in outcome.tasks):
-        note += " The paired test compares accuracy, also where the task is scored otherwise."
+        words += " The paired test compares accuracy, also where the task is scored otherwise."
     caption = (
         "The same numbers. Filled: trained; hollow: the same architecture with random weights and the trained "
         "encoder's front-end statistics, small strokes its initialisations; squares and diamonds: hand-made "
         "controls. Lines are 95 % intervals, the dashed line is guessing. Made by auricle study from results.parquet."
     )
-    return f"{tables.scores(outcome)}{_note(note)}{_figure(figures.scores(outcome), caption)}"
+    return f"{tables.scores(outcome)}{note(words)}{figure(figures.scores(outcome), caption)}"
 
 
 def _pretraining(outcome: Outcome) -> str:
@@ -120,7 +98,7 @@ def _pretraining(outcome: Outcome) -> str:
         "run's metrics.jsonl. It says that training goes on, not how good an encoder is: losses on different diets "
         "do not compare."
     )
-    return f"{_figure(figures.losses(outcome.trainings, list(outcome.study.diets)), caption)}{tables.diets(outcome)}"
+    return f"{figure(figures.losses(outcome.trainings, list(outcome.study.diets)), caption)}{tables.diets(outcome)}"
 
 
 def _pictures(outcome: Outcome) -> str:
@@ -133,7 +111,7 @@ def _pictures(outcome: Outcome) -> str:
         f"seed {outcome.study.seed}, perplexity 30 or a third of the clips. Near points sound alike to the encoder; "
         "axes and distances between far groups mean nothing."
     )
-    return _figure(figures.pictures(outcome.pictures), caption)
+    return figure(figures.pictures(outcome.pictures), caption)
 
 
 def _map(outcome: Outcome, picture: Picture) -> str:
@@ -158,12 +136,12 @@ def _map(outcome: Outcome, picture: Picture) -> str:
     )
     heard = sum(sound is not None for sound in sounds.sounds)
     silent = "" if heard == len(chosen) else f"; {len(chosen) - heard} points beyond the budget are silent"
-    note = (
+    words = (
         f"{len(chosen):,} clips of {picture.task.name} as the encoder {picture.encoder.label} lays them out (t-SNE, "
         f"seed {outcome.study.seed}). The first {sounds.seconds:g} s of each are inside this file as Ogg Vorbis, "
         f"{sounds.size / 1e6:.1f} MB of at most {settings.megabytes:g}{silent}."
     )
-    return f"{fragment}{_note(note)}"
+    return f"{fragment}{note(words)}"
 
 
 def _similarity(outcome: Outcome) -> str:
@@ -181,7 +159,7 @@ def _similarity(outcome: Outcome) -> str:
 def _made(outcome: Outcome) -> str:
     now = environment()
     study = outcome.study
-    facts = {
+    entries = {
         "Command": f"<code>{text(outcome.command or 'auricle.study.run.run_study')}</code>",
         "Versions": text(
             f"Auricle {__version__}, torch {now['torch']}, NumPy {np.__version__}, Python {now['python']}, "
@@ -192,7 +170,7 @@ def _made(outcome: Outcome) -> str:
             f"study {study.seed}; pre-training {', '.join(map(str, study.pretraining.seeds))}; random weights "
             f"{', '.join(map(str, study.random_seeds))}; probes {', '.join(map(str, study.probe.seeds))}"
         ),
-        "Working time": text(f"{_duration(outcome.seconds)} in all, cached stages included"),
+        "Working time": text(f"{duration(outcome.seconds)} in all, cached stages included"),
         "Weights": "<br>".join(
             f"{text(encoder.label)}: <code>{text(encoder.fingerprint)}</code>" for encoder in outcome.encoders
         ),
@@ -200,22 +178,7 @@ def _made(outcome: Outcome) -> str:
         "Numbers": "<code>results.parquet</code>, <code>results.csv</code> beside this file; every stage with its "
         "inputs and outputs below <code>stages/</code>",
     }
-    rows = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in facts.items())
     return (
-        f"<dl>{rows}</dl><details><summary>The study, everything resolved</summary>"
+        f"{facts(entries.items())}<details><summary>The study, everything resolved</summary>"
         f"<pre>{text(study.as_yaml())}</pre></details>"
     )
-
-
-def _duration(seconds: float) -> str:
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _note(words: str) -> str:
-    return f'<p class="note">{text(words)}</p>'
-
-
-def _figure(svg: str, caption: str) -> str:
-    return f'<figure><div class="scroll" tabindex="0">{svg}</div><figcaption>{text(caption)}</figcaption></figure>'

@@ -1,23 +1,18 @@
 """The report's tables, as HTML: scores, what training adds, similarity to acoustic descriptors, the tasks."""
 
-import html
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from statistics import fmean
 
 from auricle.comparisons import SIGNIFICANT
+from auricle.report.page import band, line, table, text
+from auricle.report.svg import INK
 from auricle.study.analyses import Similarity
-from auricle.study.figures import PAGE_INK, colour_of
+from auricle.study.figures import colour_of
 from auricle.study.outcome import Gain, Outcome, Row
 from auricle.study.summary import points, split_of
 from auricle.transfer.task import Task
 
-_WORDS = ' class="words"'
 _STRONGEST = 0.9  # opacity of a heat map's cell at a correlation of 1
-
-
-def text(words: object) -> str:
-    """Words from outside, as HTML that shows them as they are."""
-    return html.escape(str(words))
 
 
 def scores(outcome: Outcome) -> str:
@@ -35,10 +30,10 @@ def scores(outcome: Outcome) -> str:
                 kind = "best"
             value = f'<span class="{kind}">{100 * score.value:.1f}</span>'
             cells.append(f'<td class="score">{value}{_interval(score.low, score.high)}</td>')
-        lines.append(_line(_row_head(row, outcome), cells))
+        lines.append(line(_row_head(row, outcome), cells))
     chance = [f'<td class="score same">{100 * outcome.chance(task):.1f}</td>' for task in outcome.tasks]
-    lines.append(_line('<th class="same">guessing</th>', chance))
-    return _table(["encoder", *head], lines, kind="scores")
+    lines.append(line('<th class="same">guessing</th>', chance))
+    return table(["encoder", *head], lines, kind="scores")
 
 
 def gains(outcome: Outcome, found: Sequence[Gain]) -> str:
@@ -60,8 +55,8 @@ def gains(outcome: Outcome, found: Sequence[Gain]) -> str:
                 f'<td><span class="{kind}">{points(gain.compared.difference)}</span>{ends}'
                 f'<small class="{kind}">{word}</small><small>{chance}</small></td>'
             )
-        lines.append(_line(_row_head(row, outcome), cells))
-    return _table(["encoder", *(text(task.name) for task in outcome.tasks)], lines)
+        lines.append(line(_row_head(row, outcome), cells))
+    return table(["encoder", *(text(task.name) for task in outcome.tasks)], lines)
 
 
 def similarities(outcome: Outcome) -> str:
@@ -71,20 +66,20 @@ def similarities(outcome: Outcome) -> str:
     descriptors = list(dict.fromkeys(found.descriptor for found in outcome.similarities))
     lines = []
     if len(outcome.tasks) > 1:
-        lines.append(_band("mean over tasks", len(rows)))
+        lines.append(band("mean over tasks", len(rows)))
         for descriptor in descriptors:
             of_descriptor = [found for found in outcome.similarities if found.descriptor == descriptor]
             cells = [_heat([found for found in of_descriptor if found.encoder in places[row.title]]) for row in rows]
-            lines.append(_line(f"<th>{text(descriptor)}</th>", cells))
+            lines.append(line(f"<th>{text(descriptor)}</th>", cells))
     for task in outcome.tasks:
         of_task = [found for found in outcome.similarities if found.task == task.name]
         clips = {found.clips for found in of_task}
-        lines.append(_band(f"{task.name}, {max(clips, default=0):,} clips", len(rows)))
+        lines.append(band(f"{task.name}, {max(clips, default=0):,} clips", len(rows)))
         for descriptor in dict.fromkeys(found.descriptor for found in of_task):
             own = [found for found in of_task if found.descriptor == descriptor]
             cells = [_heat([found for found in own if found.encoder in places[row.title]]) for row in rows]
-            lines.append(_line(f"<th>{text(descriptor)}</th>", cells))
-    return _table(["", *(_row_label(row, outcome) for row in rows)], lines, kind="heat")
+            lines.append(line(f"<th>{text(descriptor)}</th>", cells))
+    return table(["", *(_row_label(row, outcome) for row in rows)], lines, kind="heat")
 
 
 def tasks(outcome: Outcome) -> str:
@@ -102,8 +97,8 @@ def tasks(outcome: Outcome) -> str:
             f'<td class="words about">{text(_about(task))}</td>',
             f"<td><code>{manifest.fingerprint[:12]}</code></td>",
         ]
-        lines.append(_line(f"<th>{text(task.name)}</th>", cells))
-    return _table(["task", "clips", "classes", "split", "about", "fingerprint"], lines, words=("split", "about"))
+        lines.append(line(f"<th>{text(task.name)}</th>", cells))
+    return table(["task", "clips", "classes", "split", "about", "fingerprint"], lines, words=("split", "about"))
 
 
 def diets(outcome: Outcome) -> str:
@@ -121,31 +116,12 @@ def diets(outcome: Outcome) -> str:
             f"<td>{facts['statistics']['mean']:.2f}, {facts['statistics']['std']:.2f}</td>",
             f"<td><code>{text(facts['weights_fingerprint'])}</code></td>",
         ]
-        lines.append(_line(f"<th>{text(training.diet)}</th>", cells))
+        lines.append(line(f"<th>{text(training.diet)}</th>", cells))
     head = ["diet", "seed", "sources", "files", "hours", "steps", "log-mel mean, std", "weights"]
-    return _table(head, lines, words=("sources",))
+    return table(head, lines, words=("sources",))
 
 
 # Parts ---------------------------------------------------------------------------------------------------------------
-
-
-def _table(head: Iterable[str], lines: Iterable[str], *, kind: str = "", words: Iterable[str] = ()) -> str:
-    """A table that scrolls sideways where it is too wide; columns of `words` are set as text."""
-    first = "".join(f'<th scope="col"{_WORDS if cell in words else ""}>{cell}</th>' for cell in head)
-    body = "\n".join(lines)
-    return (
-        f'<div class="scroll" tabindex="0"><table class="{kind}"><thead><tr>{first}</tr></thead>\n'
-        f"<tbody>\n{body}\n</tbody></table></div>"
-    )
-
-
-def _line(head: str, cells: Iterable[str]) -> str:
-    row_head = head.replace("<th", '<th scope="row"', 1)
-    return f"<tr>{row_head}{''.join(cells)}</tr>"
-
-
-def _band(words: str, columns: int) -> str:
-    return f'<tr class="task"><th scope="rowgroup">{text(words)}</th><td colspan="{columns}"></td></tr>'
 
 
 def _task_head(task: Task) -> str:
@@ -167,7 +143,7 @@ def _row_head(row: Row, outcome: Outcome) -> str:
 
 def _row_label(row: Row, outcome: Outcome) -> str:
     colour = colour_of(row, list(outcome.study.diets))
-    if colour == PAGE_INK:
+    if colour == INK:
         swatch = '<i class="swatch square"></i>'
     else:
         fill = colour if row.kind == "trained" else "transparent"

@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from sklearn.neighbors import KNeighborsClassifier
 
 from auricle.errors import AuricleError
-from auricle.explore.projection import LEGEND_LIMIT, MARKERS, PALETTE, scatter, tsne
+from auricle.projection import LEGEND_LIMIT, MARKERS, PALETTE, scatter, tsne
 
 
 @pytest.fixture(scope="module")
