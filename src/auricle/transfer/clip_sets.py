@@ -33,7 +33,6 @@ _EMBEDDINGS = "embeddings.parquet"
 _VECTORS = "vectors.npy"
 _CLIPS = "clips.npy"
 _TIMES = "times.npy"
-_BATCH_BYTES = 16 << 20  # of vectors that are copied at a time
 REJECTED = rejected_path(Path(_EMBEDDINGS)).name
 
 
@@ -238,10 +237,11 @@ def lay_out(embeddings: Path, *, vectors: Path, clips: Path) -> None:
         array = open_memmap(vector_file, mode="w+", dtype=np.float32, shape=(rows, dim))
         numbers = np.empty(rows, dtype=np.int64)
         row = 0
-        for batch in file.iter_batches(batch_size=max(1, _BATCH_BYTES // (4 * dim)), columns=[_CLIP, "embedding"]):
-            end = row + len(batch)
-            numbers[row:end] = batch.column(_CLIP).to_numpy()
-            array[row:end] = batch.column("embedding").flatten().to_numpy().reshape(len(batch), dim)
+        for group in range(file.num_row_groups):  # one by one: an iterator over batches reads all of them ahead
+            table = file.read_row_group(group, columns=[_CLIP, "embedding"]).combine_chunks()
+            end = row + len(table)
+            numbers[row:end] = table.column(_CLIP).to_numpy()
+            array[row:end] = table.column("embedding").chunk(0).flatten().to_numpy().reshape(len(table), dim)
             row = end
         array.flush()
         del array
