@@ -125,7 +125,7 @@ def _kept(key: Tensor, rows: int, width: int, threshold: int) -> Tensor:
     a sample's first rows do not depend on how many follow.
     """
     half = -(-width // 2)
-    words = bits(key, -(-rows * half // 4)).view(torch.int16)[:, : rows * half].unflatten(1, (rows, half))
+    words = bits(key, -(-rows * half // 4)).view(torch.int16)[:, : rows * half].reshape(len(key), rows, half)
     kept = torch.empty(len(key), rows, 2 * half, dtype=torch.int16, device=key.device)
     for part, one_byte in ((kept[..., :half], words & 0xFF), (kept[..., half:], (words >> 8).bitwise_and_(0xFF))):
         torch.ge(one_byte, threshold, out=part)
