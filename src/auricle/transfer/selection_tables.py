@@ -2,8 +2,8 @@
 
 Raven Pro reads tab-separated selection tables; over several files, opened as one sequence in the same order, ``Begin
 Time (s)`` counts from the beginning of the first, and ``Begin File`` and ``File Offset (s)`` say where that is; the
-columns are those that such tables commonly bear, untried in Raven itself. Audacity reads lines of start, end and label, separated by tabs, one file per
-recording (Audacity Manual, "Importing and Exporting Labels").
+columns are those that such tables commonly bear, untried in Raven itself. Audacity reads lines of start, end and label,
+separated by tabs, one file per recording (Audacity Manual, "Importing and Exporting Labels").
 """
 
 import csv
