@@ -43,12 +43,12 @@ def textbook_probe(
     if kind == "regression":
         targets = (targets - targets[train].mean()) / targets[train].std(correction=0)
     layer = nn.Linear(x.shape[1], outputs)
-    key = randomness.keys(data.seed, f"probe weights, fold {data.fold}", torch.arange(outputs))
-    bound = x.shape[1] ** -0.5
-    first = randomness.uniform(key, x.shape[1] + 1, low=-bound, high=bound)
-    with torch.no_grad():
-        layer.weight.copy_(first[:, :-1])
-        layer.bias.copy_(first[:, -1])
+    nn.init.zeros_(layer.weight)
+    nn.init.zeros_(layer.bias)
+    if kind in ("binary", "multi-label") and not settings.class_weighted:
+        share = (targets[train].view(len(train), -1).sum(0) + 0.5) / (len(train) + 1)
+        with torch.no_grad():
+            layer.bias.copy_(torch.logit(share))
     weight = torch.ones(max(outputs, 2))
     if settings.class_weighted and kind in ("multi-class", "binary"):
         counts = torch.bincount(targets[train], minlength=max(outputs, 2))
@@ -209,7 +209,7 @@ def test_stacks_that_memory_divides_train_the_same_probes(
 
 def test_a_probe_does_not_depend_on_its_neighbours(data: tuple[torch.Tensor, torch.Tensor]) -> None:
     probes = two_folds_of_unequal_size((0, 1, 2))
-    settings = ProbeSettings(epochs=5, batch_size=32)
+    settings = ProbeSettings(epochs=5, batch_size=32, learning_rate=0.01)
     together = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
     alone = train_probes(*data, [probes[4]], kind="multi-class", outputs=CLASSES, settings=settings)
     assert torch.allclose(together.weight[4], alone.weight[0], atol=1e-6)

@@ -19,7 +19,7 @@ from auricle.transfer.probe_stack import mean_and_deviation
 from auricle.transfer.splits import Partition, Rows
 from auricle.transfer.targets import Targets
 
-_CHUNK = 1 << 24  # similarities in memory at a time
+_CHUNK = 1 << 23  # similarities in memory at a time
 _TIE = 1e-3  # what the neighbours' mean similarity adds to a share of votes: less than one vote of hundreds
 
 

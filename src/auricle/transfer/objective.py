@@ -58,6 +58,13 @@ class Objective:
         clips = torch.bincount(self.targets[rows], minlength=classes)
         return len(rows) / (classes * clips.clamp(min=1)).to(torch.float32)
 
+    def first_bias(self, train: Sequence[Tensor]) -> Tensor:
+        """Where training starts, ``(bundles, outputs)``: sigmoids at the share of their label, all else at 0."""
+        if self.kind not in ("binary", "multi-label") or self.class_weight is not None:
+            return torch.zeros(len(train), self.outputs, device=self.targets.device)
+        shares = [(self.targets[rows].view(len(rows), -1).sum(dim=0) + 0.5) / (len(rows) + 1) for rows in train]
+        return torch.logit(torch.stack(shares))
+
     def clip_weights(self, bundles: Tensor, rows: Tensor) -> Tensor:
         """How much each clip counts in its bundle: rows ``(bundles, clips)`` → the same shape."""
         if self.class_weight is None:

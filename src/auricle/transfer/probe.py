@@ -16,10 +16,10 @@ from auricle.transfer.probe_settings import ProbeSettings as ProbeSettings
 from auricle.transfer.probe_stack import ProbeData as ProbeData
 from auricle.transfer.probe_stack import Rows, Stack
 from auricle.transfer.targets import Kind
+from auricle.transfer.vectors import in_pieces
 
 _STATE_BYTES = 1 << 31  # of weights, their best, gradients and moments that are trained side by side
 _COPIES = 5
-_ROWS = 8192  # embeddings read at a time
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class TrainedProbes:
         """Outputs of one probe, ``(len(rows), outputs)``."""
         parts = [
             functional.linear(embeddings[chunk], self.weight[probe], self.bias[probe])
-            for chunk in torch.split(torch.from_numpy(rows).to(embeddings.device), _ROWS)
+            for chunk in in_pieces(torch.from_numpy(rows).to(embeddings.device), embeddings)
         ]
         return torch.cat(parts)
 

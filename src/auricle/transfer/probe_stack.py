@@ -20,12 +20,13 @@ from auricle.errors import AuricleError
 from auricle.transfer.objective import Objective
 from auricle.transfer.probe_settings import ProbeSettings
 from auricle.transfer.targets import Kind
+from auricle.transfer.vectors import in_pieces
 
 Rows = NDArray[np.int64]
 
-_ROWS = 8192  # embeddings gathered at a time outside training
-_LOGITS = 1 << 24  # outputs of all probes in memory at a time
-_READY_BYTES = 1 << 29  # of standardised embeddings that are kept
+_LOGITS = 1 << 23  # outputs of all probes in memory at a time
+_CLIPS = 1 << 23  # numbers of the validation part's embeddings in memory at a time
+_READY_BYTES = 1 << 27  # of standardised embeddings that are kept
 _NOBODY = -1
 
 
@@ -38,7 +39,7 @@ class ProbeData:
     train, valid : Rows
         Rows of the embeddings.
     seed : int
-        Of its first weights and of the order of its clips.
+        Of the order of its clips.
     fold : int or None
         The fold that it will be tested on, which makes its draws its own.
     learning_rate, weight_decay : float or None
@@ -105,9 +106,10 @@ class Stack:
         self.bundles = list(range(len(bundles)))
         width = max(len(bundle) for bundle in bundles)
         self.seats = [[next(numbers) for _ in bundle] + [_NOBODY] * (width - len(bundle)) for bundle in bundles]
-        first = torch.stack([_first_weights(data, outputs, dim) for data in self.data]).to(device)
-        self.weight = first[:, None, :, :dim].expand(-1, width, -1, -1).contiguous()
-        self.bias = first[:, None, :, dim].expand(-1, width, -1).contiguous()
+        # Random first weights, or a sigmoid's bias that has yet to be learnt, would go on answering in the same way
+        # whatever the labels, where there is nothing to learn.
+        self.weight = torch.zeros(len(bundles), width, outputs, dim, device=device)
+        self.bias = self.objective.first_bias(self.train_rows)[:, None].repeat(1, width, 1)
         self.moments = [torch.zeros_like(tensor) for tensor in (self.weight, self.weight, self.bias, self.bias)]
         self.steps_done = torch.zeros(len(bundles), width, 2, device=device)  # of weight and bias, as Adam wants them
         self.gradient = torch.zeros_like(self.weight)
@@ -184,7 +186,7 @@ class Stack:
         counts = torch.zeros(rows.shape, device=self.x.device)  # 1 for a clip, 0 for the filling of a last batch
         for position, (bundle, train) in enumerate(zip(self.bundles, trains, strict=True)):
             data = self.data[bundle]
-            shuffled = randomness.permutation(data.seed, _purpose("order", data), epoch, len(train))
+            shuffled = randomness.permutation(data.seed, f"probe order, fold {data.fold}", epoch, len(train))
             rows[position, : len(train)] = train[shuffled.to(self.x.device)]
             counts[position, : len(train)] = 1.0
         number = torch.tensor(self.bundles, device=self.x.device)
@@ -262,7 +264,7 @@ class Stack:
             weight, bias = self.weight[same].flatten(0, 2), self.bias[same].flatten()
             total, norm = torch.zeros_like(loss[same]), torch.zeros_like(loss[same])
             kept = []
-            for chunk in torch.split(rows, max(1, min(_ROWS, _LOGITS // len(weight)))):
+            for chunk in rows.split(max(1, min(_CLIPS // self.x.shape[1], _LOGITS // len(weight)))):
                 seen = self._gathered(number[:1].tolist(), chunk[None])[0]
                 logits = functional.linear(seen, weight, bias).view(len(chunk), bundles, -1, self.outputs)
                 logits = logits.transpose(0, 1)
@@ -316,7 +318,8 @@ class Stack:
         """All embeddings as each training part standardises them, ``(parts · n, dim)``; None where that is too much."""
         if not self.settings.standardise or 4 * self.x.numel() * len(self.mean) > _READY_BYTES:
             return None
-        return ((self.x - self.mean[:, None]) / self.scale[:, None]).flatten(0, 1)
+        ready = torch.sub(self.x, self.mean[:, None])
+        return ready.div_(self.scale[:, None]).flatten(0, 1)
 
     # --- results ----------------------------------------------------------------------------------------------------
 
@@ -387,25 +390,14 @@ def _numbered(keys: Sequence[Hashable]) -> list[int]:
     return [known.setdefault(key, len(known)) for key in keys]
 
 
-def _purpose(what: str, probe: ProbeData) -> str:
-    return f"probe {what}, fold {probe.fold}"
-
-
-def _first_weights(probe: ProbeData, outputs: int, dim: int) -> Tensor:
-    """Weights and, last, bias, uniform within ±1/√dim as those of `torch.nn.Linear`: ``(outputs, dim + 1)``."""
-    keys = randomness.keys(probe.seed, _purpose("weights", probe), torch.arange(outputs))
-    bound = dim**-0.5
-    return randomness.uniform(keys, dim + 1, low=-bound, high=bound)
-
-
 def mean_and_deviation(x: Tensor, rows: Tensor) -> tuple[Tensor, Tensor]:
     """Per dimension, in float64 and in pieces; a dimension that does not vary keeps its size."""
     total = torch.zeros(x.shape[1], dtype=torch.float64, device=x.device)
-    for chunk in torch.split(rows, _ROWS):
+    for chunk in in_pieces(rows, x):
         total += x[chunk].sum(dim=0, dtype=torch.float64)
     mean = total / len(rows)
     squares = torch.zeros_like(total)
-    for chunk in torch.split(rows, _ROWS):
+    for chunk in in_pieces(rows, x):
         squares += (x[chunk].double() - mean).square_().sum(dim=0)
     deviation = (squares / len(rows)).sqrt_()
     deviation = torch.where(deviation > 1e-6 * mean.abs().clamp(min=1e-6), deviation, 1.0)

@@ -14,10 +14,9 @@ from auricle.transfer.fitted import FittedProbe, calibrate, calibrated_scores
 from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
 from auricle.transfer.splits import Partition
 from auricle.transfer.targets import Targets
+from auricle.transfer.vectors import in_pieces
 
 Rows = NDArray[np.int64]
-
-_ROWS = 8192  # embeddings read at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +50,7 @@ class SelectedProbe:
         """Outputs for some clips, ``(len(rows), outputs)``."""
         parts = [
             functional.linear(embeddings[chunk], self.weight, self.bias).cpu()
-            for chunk in torch.split(torch.from_numpy(rows).to(embeddings.device), _ROWS)
+            for chunk in in_pieces(torch.from_numpy(rows).to(embeddings.device), embeddings)
         ]
         logits: NDArray[np.float32] = torch.cat(parts).numpy()
         return logits

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 
-_CHUNK = 8 << 20  # numbers looked at together
+_CHUNK = 2 << 20  # numbers looked at together
 
 
 def tensor_of(
@@ -40,3 +40,8 @@ def tensor_of(
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
         return torch.from_numpy(embeddings).to(device)
+
+
+def in_pieces(rows: torch.Tensor, embeddings: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """Row numbers ``(n,)`` in pieces of so many as should be gathered from the embeddings at a time."""
+    return rows.split(max(1, _CHUNK // max(1, embeddings.shape[1])))
