@@ -68,7 +68,7 @@ class Similarity:
     p_mantel, p_partial, q, q_partial
         One-sided, of Mantel's test, and false discovery rates over all tests of their kind in the analysis.
     ci_low, ci_high
-        95 % bootstrap interval of `r_s`.
+        95 % bootstrap interval of `r_s`; of clips' embeddings, not of layers.
     ceiling_low, ceiling_high
         Noise ceiling of the representation.
     p_naive
@@ -118,6 +118,11 @@ def as_table(rows: Sequence[Similarity]) -> pa.Table:
     return pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
 
 
+def from_table(table: pa.Table) -> list[Similarity]:
+    """The rows of a table that :func:`as_table` has made."""
+    return [Similarity(**row) for row in table.to_pylist()]
+
+
 def with_q(rows: Sequence[Similarity]) -> list[Similarity]:
     """The rows of a whole analysis with false discovery rates over all its tests of each kind (Benjamini-Hochberg)."""
     found = list(rows)
@@ -139,7 +144,7 @@ def similarities(
     task: str = "",
     families: Mapping[str, str] | None = None,
     clusters: Sequence[object] | None = None,
-    ceilings: Mapping[tuple[str, str | None], Ceiling] | None = None,
+    ceilings: Mapping[tuple[str, str | None], Ceiling | str] | None = None,
     inference: Inference = Inference(),
 ) -> list[Similarity]:
     """Compare all representations of a task's clips with all descriptors and with each other.
@@ -157,7 +162,7 @@ def similarities(
     clusters
         ``(n,)`` what clips belong to, or None.
     ceilings
-        Noise ceiling of each model and layer, where there is one.
+        Noise ceiling of each model and layer, or why there is none.
     inference
         Permutations, draws and seed.
 
@@ -305,15 +310,21 @@ class _Task:
             "p_mantel": p_values(observed, null),
             "p_naive": naive_p(observed, ranks.shape[1]),
         }
-        if self.inference.draws:
+        own = [row for row, one in enumerate(self.representations) if one.layer is None]
+        if self.inference.draws and own:
+            first = ranks[own]
+            second = first if others is ranks else others
+            places = np.ix_(own, own if others is ranks else range(len(others)))
             drawn = bootstrap(
-                ranks,
-                others,
+                first,
+                second,
                 draws=self.inference.draws,
                 seed=self.inference.seed,
                 clusters=drawn_clusters(self._clusters(clips)),
             )
-            found |= {"ci_low": drawn.low, "ci_high": drawn.high}
+            for name, ends in (("ci_low", drawn.low), ("ci_high", drawn.high)):
+                found[name] = np.full_like(observed, np.nan)
+                found[name][places] = ends
         return found
 
     def _model_ranks(self, clips: Rows) -> Singles:
@@ -345,8 +356,10 @@ def _unusable(values: Floats) -> str | None:
     return "it is the same for all clips" if np.ptp(values) == 0 else None
 
 
-def _under(row: Similarity, ceiling: Ceiling | None) -> Similarity:
-    return row if ceiling is None else replace(row, ceiling_low=ceiling.low, ceiling_high=ceiling.high)
+def _under(row: Similarity, ceiling: Ceiling | str | None) -> Similarity:
+    if isinstance(ceiling, Ceiling):
+        return replace(row, ceiling_low=ceiling.low, ceiling_high=ceiling.high)
+    return row if ceiling is None else replace(row, note=row.note or ceiling)
 
 
 def _known(value: float) -> float | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auricle.pretraining.events import Decoding, Note, Plan, Step
-from auricle.transfer.events import Embedding, Notice, Work
+from auricle.work_events import Embedding, Notice, Work
 
 __all__ = ["Data", "Embedding", "End", "Event", "Notice", "Pretraining", "Report", "Work", "say_nothing"]
 

@@ -4,31 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from auricle.embedding import EmbedProgress
+from auricle.work_events import Embedding, Notice, Work
 
-
-@dataclass(frozen=True)
-class Work:
-    """A kind of work has come to its `done`-th piece of `total`; `what` names the piece, empty at the end."""
-
-    kind: str
-    what: str
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Embedding:
-    """How far the embedding of one piece is."""
-
-    progress: EmbedProgress
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Something that whoever reads the scores should know."""
-
-    text: str
+__all__ = ["Embedding", "End", "Event", "Notice", "Plan", "Report", "Work", "say_nothing"]
 
 
 @dataclass(frozen=True)
