@@ -2,8 +2,8 @@
 
     python benchmarks/probe.py [--quick] [--device cuda]
 
-60 configurations (3 learning rates, 2 weight decays, 2 seeds, 5 folds) of the protocol `auricle` on 2,000 embeddings of
-3,072 dimensions, ESC-50's clips and BYOL-A's dimensions. *One by one* is the loop as it is usually written in
+60 configurations (3 learning rates, 2 weight decays, 2 seeds, 5 folds) of the protocol `auricle` on 2,000 embeddings
+of 3,072 dimensions, ESC-50's clips and BYOL-A's dimensions. *One by one* is the loop as it is usually written in
 plain torch: standardise, `nn.Linear`, `cross_entropy`, `Adam`, batches by index, validation after each epoch, early
 stopping, best epoch kept; it has the stack's settings and no loader to slow it down. *Stack* is `train_probes`. Both
 take turns in one process, and the fastest run of each counts, for what else a machine does only ever slows. The best

@@ -264,7 +264,7 @@ class Stack:
             weight, bias = self.weight[same].flatten(0, 2), self.bias[same].flatten()
             total, norm = torch.zeros_like(loss[same]), torch.zeros_like(loss[same])
             kept = []
-            for chunk in rows.split(max(1, min(_CLIPS // self.x.shape[1], _LOGITS // len(weight)))):
+            for chunk in torch.split(rows, max(1, min(_CLIPS // self.x.shape[1], _LOGITS // len(weight)))):
                 seen = self._gathered(number[:1].tolist(), chunk[None])[0]
                 logits = functional.linear(seen, weight, bias).view(len(chunk), bundles, -1, self.outputs)
                 logits = logits.transpose(0, 1)

@@ -44,4 +44,4 @@ def tensor_of(
 
 def in_pieces(rows: torch.Tensor, embeddings: torch.Tensor) -> tuple[torch.Tensor, ...]:
     """Row numbers ``(n,)`` in pieces of so many as should be gathered from the embeddings at a time."""
-    return rows.split(max(1, _CHUNK // max(1, embeddings.shape[1])))
+    return torch.split(rows, max(1, _CHUNK // max(1, embeddings.shape[1])))
