@@ -24,7 +24,7 @@ OCTAVE_RANGE = 0.01  # of the strongest octave's energy, below which an octave i
 
 SPECTRUM = 0.8  # least correlation of the spectrograms of one recording
 # … and of its waveforms. Copies that were coded at 24 kbit/s, resampled, made softer or noisy are at 0.93 and above,
-# steady notes less; two takes of one word by one speaker came up to 0.88, most stay far below.
+# steady notes less. Among spoken digits of 0.3 s one pair of 180,000 different takes came to 0.91: it looks the same.
 WAVEFORM = 0.9
 
 FloatArray = NDArray[np.float64]

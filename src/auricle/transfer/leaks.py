@@ -3,7 +3,8 @@
 Looked for, in any manifest with splits or folds: groups and clusters that straddle, recordings that are cut up across
 sides, files that are the same byte for byte, and near-duplicates (one recording in another encoding, level or cut). The
 last are proposed by their embeddings, whitened (:mod:`auricle.neighbours`), and laid over each other
-(:mod:`auricle.alignment`), which keeps only those that are the same recording.
+(:mod:`auricle.alignment`), which keeps those that agree in spectrum and waveform: look at them, for very short
+clips may agree by chance.
 """
 
 import hashlib
@@ -337,8 +338,8 @@ class _NearSearch:
         """One sentence."""
         sentence = _said(
             found,
-            f"pair of clips across {side}s is one recording, encoded, levelled or cut otherwise",
-            f"pairs of clips across {side}s are one recording, encoded, levelled or cut otherwise",
+            f"pair of clips across {side}s seems to be one recording, encoded, levelled or cut otherwise",
+            f"pairs of clips across {side}s seem to be one recording, encoded, levelled or cut otherwise",
             "near-duplicate",
         )
         if self._unmatched:
