@@ -85,7 +85,7 @@ def calibrated_scores(logits: NDArray[np.floating], kind: Kind, calibration: Cal
     if kind == "regression":
         return logits.astype(np.float32)
     steady = calibration(logits)
-    scores = special.softmax(steady, axis=1) if kind == "multi-class" else special.expit(steady)
+    scores: NDArray[np.floating] = special.softmax(steady, axis=1) if kind == "multi-class" else special.expit(steady)
     return scores.astype(np.float32)
 
 
