@@ -24,7 +24,7 @@ from auricle.explain.rdm import FEWEST_CLIPS, Floats, Singles, rdm
 
 Rows = NDArray[np.int64]
 
-DEFINED = 0.9  # share of clips that must have a descriptor for it to enter partial correlations
+COMMON = 2 / 3  # share of clips that must have all descriptors that enter partial correlations
 
 
 @dataclass(frozen=True)
@@ -260,10 +260,7 @@ class _Task:
 
     def partial(self, families: Mapping[str, str] | None) -> dict[Key, Values]:
         """Partial correlations and unique variance, over the clips that have all descriptors."""
-        often = DEFINED * self.embedded.sum()
-        names = [name for name in self.values if name not in self.unusable and self.defined[name].sum() >= often]
-        clips = np.flatnonzero(np.all([self.defined[name] for name in names], axis=0)) if names else np.zeros(0, int)
-        names = [name for name in names if _unusable(self.values[name][clips]) is None]
+        names, clips = self._in_common()
         if len(names) < 2:
             return {}
         models, others = self._model_ranks(clips), self._descriptor_ranks(names, clips)
@@ -286,6 +283,19 @@ class _Task:
             }
             for (i, one), (j, name) in itertools.product(enumerate(self.representations), enumerate(names))
         }
+
+    def _in_common(self) -> tuple[list[str], Rows]:
+        """The descriptors that enter partial correlations, and the clips that have them all.
+
+        Those that most clips have enter first, and one that would leave fewer than two thirds of the clips does not.
+        """
+        common = self.embedded
+        for name in sorted(self.values, key=lambda name: -int(self.defined[name].sum())):
+            if name not in self.unusable and (common & self.defined[name]).sum() >= COMMON * self.embedded.sum():
+                common = common & self.defined[name]
+        clips = np.flatnonzero(common)
+        inside = [name for name in self.values if name not in self.unusable and self.defined[name][clips].all()]
+        return [name for name in inside if _unusable(self.values[name][clips]) is None], clips
 
     def between(self) -> list[tuple[tuple[Representation, Representation], Values]]:
         """Each representation with each other one."""
