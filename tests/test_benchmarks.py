@@ -14,6 +14,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
     ("name", "keys"),
     [
         ("pretrain.py", {"ratio", "share"}),
+        ("describe.py", {"ratio", "all", "seconds_per_second"}),
         ("conformer.py", {"ratio", "share"}),
         ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
     ],

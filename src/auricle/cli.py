@@ -276,6 +276,48 @@ def embed(
 
 
 @app.command()
+def describe(
+    inputs: Annotated[list[Path], typer.Argument(help="Audio files, folders or manifests (.csv, .parquet).")],
+    out: Annotated[Path, typer.Option(help="The file to write: FILE.parquet.")],
+    only: Annotated[
+        list[str] | None, typer.Option(help="A descriptor, family or column that is wanted; may be repeated.")
+    ] = None,
+    window: Annotated[float | None, typer.Option(help="One row per window of so many seconds.")] = None,
+    hop: Annotated[
+        float | None, typer.Option(help="Seconds from one window to the next; by default the window.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; by default one per processor.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Describe sound by level, pitch, brightness and more; the same command goes on where a stopped one was.
+
+    `auricle describe /field --out forest.parquet`
+
+    `auricle describe labels.csv --only level --only f0_median --window 1 --out windows.parquet`
+    """
+    from auricle import progress
+    from auricle.embedding import choose_device
+    from auricle.explain.describe import describe_manifest
+    from auricle.inputs import manifest_of
+    from auricle.training import keep_freed_memory
+
+    manifest = manifest_of(inputs)
+    keep_freed_memory()
+    with progress.EmbeddingBar("describing") as bar:
+        summary = describe_manifest(
+            manifest,
+            out=out,
+            names=only,
+            window=window,
+            hop=hop,
+            workers=workers,
+            device=choose_device(device),
+            progress=bar,
+        )
+    typer.echo(progress.embedding_summary(summary, "descriptions"))
+
+
+@app.command()
 def predict(
     probe: Annotated[Path, typer.Argument(help="Folder of a probe (evaluate --save-probe), or of a fine-tuning run.")],
     inputs: Annotated[list[Path], typer.Argument(help="Audio files, folders or manifests (.csv, .parquet).")],
@@ -410,6 +452,70 @@ def evaluate(
     typer.echo(f"results: {summary.out}")
     if save_probe is not None:
         typer.echo(f"probe: {save_probe}   use it with `auricle predict {save_probe} RECORDINGS --out FILE.csv`")
+
+
+@app.command()
+def explain(
+    models: Annotated[
+        list[str], typer.Argument(help="Names of `auricle models`, models' or runs' folders, or hub ids.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder to write to: rsa.parquet, report.html and finished stages.")],
+    task: Annotated[list[str] | None, typer.Option(help="A dataset's name.")] = None,
+    manifest: Annotated[
+        list[Path] | None, typer.Option(help="Your own sound: a .csv or .parquet manifest, or a folder.")
+    ] = None,
+    root: Annotated[
+        Path | None, typer.Option(envvar="AURICLE_DATA", help="Folder of all data, for tasks by name.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="A descriptor, family or column that is wanted; may be repeated.")
+    ] = None,
+    layers: Annotated[bool, typer.Option("--layers/--no-layers", help="Explain every layer too.")] = True,
+    pooling: Annotated[
+        str | None, typer.Option(help="Over time: mean, max or mean+max; by default each model's own.")
+    ] = None,
+    clips: Annotated[int, typer.Option(help="At most so many of a task's validation part, at random.")] = 1000,
+    permutations: Annotated[int, typer.Option(help="Of clips, for the tests.")] = 1000,
+    draws: Annotated[int, typer.Option(help="Of the bootstrap, for the intervals; 0 for none.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Of clips, permutations and draws.")] = 0,
+    workers: Annotated[int | None, typer.Option(help="Processes that decode; by default one per processor.")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+) -> None:
+    """Say which acoustic properties order what models make of sounds, by layer, and how sure that is.
+
+    `auricle explain byola-2022 logmel-stats --task nsynth --root /data --out why`
+
+    `auricle explain runs/forest/model --manifest labels.csv --out why`
+    """
+    import shlex
+
+    from auricle import progress
+    from auricle.explain.run import explain_models
+    from auricle.explain.task_clips import task_clips
+    from auricle.training import keep_freed_memory
+
+    sources = [*(task or ()), *(str(path) for path in manifest or ())]
+    if not sources:
+        raise typer.BadParameter("give --task NAME (see `auricle tasks`) or --manifest FILE")
+    keep_freed_memory()
+    with progress.ExplanationBar() as bar:
+        explained = explain_models(
+            models,
+            [task_clips(source, root, clips=clips, seed=seed) for source in dict.fromkeys(sources)],
+            out=out,
+            descriptors=only,
+            layers=layers,
+            pooling=pooling,
+            clips=clips,
+            permutations=permutations,
+            draws=draws,
+            seed=seed,
+            workers=workers,
+            device=device,
+            command=shlex.join(["auricle", *sys.argv[1:]]),
+            report=bar,
+        )
+    typer.echo(progress.explanation_summary(explained.table, explained.report))
 
 
 @app.command(name="results")

@@ -5,6 +5,7 @@ Libraries report events and never print; this module, used by the command line a
 
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -15,6 +16,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemaining
 from auricle import terminal
 from auricle.datasets.download import Unpacking
 from auricle.embedding import EmbedProgress, EmbedSummary
+from auricle.explain import events as explain_events
 from auricle.fetching import FetchProgress
 from auricle.files import in_units
 from auricle.finetuning import events as finetuning_events
@@ -166,12 +168,12 @@ class EmbeddingBar:
         self._progress.update(self._task, completed=now.done, status=status)
 
 
-def embedding_summary(summary: EmbedSummary) -> str:
-    """One line about a finished embeddings file."""
+def embedding_summary(summary: EmbedSummary, what: str = "embeddings") -> str:
+    """One line about a finished embeddings file, or another whose rows are `what`."""
     rejected = f" · {summary.rejected:,} rejected ({summary.rejected_path})" if summary.rejected else ""
     complete = " (complete already, nothing to do)" if summary.was_complete else ""
     hours = f"{summary.seconds / 3600:,.2f} h"
-    return f"{summary.path}: {summary.rows:,} embeddings of {summary.clips:,} clips · {hours}{rejected}{complete}"
+    return f"{summary.path}: {summary.rows:,} {what} of {summary.clips:,} clips · {hours}{rejected}{complete}"
 
 
 def prediction_summary(summary: PredictSummary) -> str:
@@ -314,6 +316,24 @@ class EvaluationBar(WorkBar):
                     self._say(f"  {escape(name)}: {count:,} clips")
             case transfer_events.Work() | transfer_events.Embedding() | transfer_events.Notice():
                 self._work(event)
+
+
+class ExplanationBar(WorkBar):
+    """Shows an explanation: what is explained, one bar for each kind of work; call it with events."""
+
+    def __call__(self, event: explain_events.Event) -> None:
+        """Show an event."""
+        match event:
+            case explain_events.Plan(models, descriptors, clips):
+                tasks = " · ".join(f"{name} {count:,} clips" for name, count in clips.items())
+                self._say(f"{models} model{'' if models == 1 else 's'} × {descriptors} descriptors on {tasks}")
+            case explain_events.Work() | explain_events.Embedding() | explain_events.Notice():
+                self._work(event)
+
+
+def explanation_summary(table: Path, report: Path) -> str:
+    """What is said when an explanation is finished."""
+    return f"table: {table}\nreport: {report}   open it in a browser"
 
 
 def _data_line(data: study_events.Data) -> str:

@@ -57,10 +57,15 @@ class Embedder:
         ``float32`` or ``bfloat16``.
     frames
         Whether to give every frame embedding instead of one embedding per clip.
+    may_miss
+        Whether a value may be NaN, where a clip has no such property.
     """
 
-    def __init__(self, model: Encoder, *, batch_samples: int, precision: str, frames: bool) -> None:
+    def __init__(
+        self, model: Encoder, *, batch_samples: int, precision: str, frames: bool, may_miss: bool = False
+    ) -> None:
         self.model, self.batch_samples, self.precision, self.frames = model, batch_samples, precision, frames
+        self.may_miss = may_miss
         self.device = device_of(model)
 
     def clips(self, clips: Sequence[Clip], done: Callable[[int], None]) -> list[Rows | AuricleError]:
@@ -93,7 +98,7 @@ class Embedder:
             return [result for clip in batch for result in self._embedded([clip])]
         return [
             self._rows(clip.row, array, times, clip.start, clip.end)
-            if np.isfinite(array).all()
+            if self._is_fit(array)
             else AuricleError(NOT_FINITE)
             for clip, array in zip(batch, arrays, strict=True)
         ]
@@ -148,14 +153,17 @@ class Embedder:
             if self.frames:
                 for frames, times in self.model.stream_frames(blocks(clip.recording)):
                     array = _to_numpy(frames)
-                    if not np.isfinite(array).all():
+                    if not self._is_fit(array):
                         raise AuricleError(NOT_FINITE)
                     write(self._rows(clip.row, array, times.cpu().numpy(), clip.start, end()))
                 return
             embedding = self.model.embed_stream(blocks(clip.recording))
-        if not np.isfinite(embedding).all():
+        if not self._is_fit(embedding):
             raise AuricleError(NOT_FINITE)
         write(self._rows(clip.row, embedding[None], None, clip.start, end()))
+
+    def _is_fit(self, array: FloatArray) -> bool:
+        return bool((~np.isinf(array) if self.may_miss else np.isfinite(array)).all())
 
     def _precision(self) -> AbstractContextManager[None]:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16")

@@ -68,6 +68,7 @@ def embed_manifest(
     batch_seconds: float | None = None,
     precision: str = "float32",
     names: Sequence[str] = (),
+    apart: bool = False,
     progress: Callable[[EmbedProgress], None] | None = None,
 ) -> EmbedSummary:
     """Embed all clips of a manifest into a Parquet file; a job that was stopped goes on where it was.
@@ -95,6 +96,8 @@ def embed_manifest(
         What the encoder computes in: ``float32`` or ``bfloat16``.
     names
         What the entries of a vector are called, of an encoder that gives scores; the column is then ``scores``.
+    apart
+        Each of the `names` is a column of its own, in which values may be missing (NaN).
     progress
         Is called after every batch, and every few seconds of a long recording.
 
@@ -122,8 +125,9 @@ def embed_manifest(
         sample_rate=model.sample_rate,
         embedding_dim=model.frame_dim if frames else model.embedding_dim,
         names=tuple(names),
+        apart=apart,
     )
-    own = ("start", "end", job.column)
+    own = ("start", "end", *job.columns)
     carried = manifest.table.drop_columns([name for name in own if manifest.has(name)]).combine_chunks()
     parts = Parts(out, job, carried.schema)
     if (complete := finished(out, job)) is not None and not parts.folder.exists():
@@ -140,7 +144,7 @@ def embed_manifest(
                 on_gpu = device_of(model).type == "cuda" and not frames
                 batch_seconds = BATCH_SECONDS_ON_GPU if on_gpu else BATCH_SECONDS
             batch_samples = max(1, round(batch_seconds * model.sample_rate))
-            embedder = Embedder(model, batch_samples=batch_samples, precision=precision, frames=frames)
+            embedder = Embedder(model, batch_samples=batch_samples, precision=precision, frames=frames, may_miss=apart)
             work = _Work(embedder, manifest, carried, parts, progress)
             work.report()
             with (

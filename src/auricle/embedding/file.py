@@ -57,6 +57,8 @@ class Job:
     names
         What the entries of the vectors are called where they are scores of something and no embedding; their column is
         then ``scores``.
+    apart
+        Whether each name is a column of its own, in which values may be missing.
     """
 
     model: str
@@ -70,17 +72,32 @@ class Job:
     sample_rate: int
     embedding_dim: int
     names: tuple[str, ...] = ()
+    apart: bool = False
 
     @property
-    def column(self) -> str:
-        """What the column of vectors is called."""
-        return "scores" if self.names else "embedding"
+    def columns(self) -> tuple[str, ...]:
+        """What the columns of what is computed are called: one of vectors, or one for each name."""
+        if self.apart:
+            return self.names
+        return ("scores",) if self.names else ("embedding",)
+
+    def fields(self) -> list[pa.Field]:
+        """Those columns, of float32."""
+        kind = pa.float32() if self.apart else pa.list_(pa.float32(), self.embedding_dim)
+        return [pa.field(name, kind) for name in self.columns]
+
+    def arrays(self, values: NDArray[np.float32]) -> list[pa.Array]:
+        """Values ``(rows, embedding_dim)`` as those columns; a NaN of columns apart is missing."""
+        if self.apart:
+            return [pa.array(np.ascontiguousarray(column), from_pandas=True) for column in values.T]
+        return [pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1)), self.embedding_dim)]
 
     def metadata(self) -> dict[str, str]:
-        """All fields as text, empty where there is none; `frames` is ``true`` or ``false``."""
+        """All fields as text, empty where there is none; `frames` and `apart` are ``true`` or ``false``."""
         texts = {key: "" if value is None else str(value) for key, value in asdict(self).items()}
         texts["names"] = json.dumps(self.names, ensure_ascii=False) if self.names else ""
-        return texts | {"frames": str(self.frames).lower(), "auricle_version": __version__}
+        flags = {"frames": str(self.frames).lower(), "apart": str(self.apart).lower()}
+        return texts | flags | {"auricle_version": __version__}
 
     def difference(self, metadata: dict[str, str]) -> str | None:
         """What another file's metadata says otherwise, as a phrase; None when it is of the same job."""

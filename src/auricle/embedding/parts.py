@@ -58,7 +58,7 @@ class Parts:
     job
         What it holds. Parts of the same job are gone on from.
     columns
-        Schema of the table before ``start``, ``end`` and ``embedding``.
+        Schema of the table before ``start``, ``end`` and what is computed.
 
     Attributes
     ----------
@@ -81,9 +81,8 @@ class Parts:
         self.position = Position(0)
         self.seconds = 0.0
         self.rejected: list[Rejected] = []
-        vector = pa.list_(pa.float32(), job.embedding_dim)
-        fields = [*columns.remove_metadata(), ("start", pa.float64()), ("end", pa.float64()), (job.column, vector)]
-        self.schema = pa.schema(fields)
+        times = [("start", pa.float64()), ("end", pa.float64())]
+        self.schema = pa.schema([*columns.remove_metadata(), *times, *job.fields()])
         self._finished: list[Path] = []
         self._part: _Part | None = None
         self._lock = FolderLock(self.folder)
@@ -155,7 +154,7 @@ class Parts:
         """All up to `position` has been written: `seconds` more of audio, without what was `rejected`."""
         if self._part is None:
             empty = np.empty((0, self.job.embedding_dim), dtype=np.float32)
-            self.write(self.schema.empty_table().drop_columns(self.job.column), empty)
+            self.write(self.schema.empty_table().drop_columns(list(self.job.columns)), empty)
         assert self._part is not None
         self._part.advance(position, seconds, rejected)
         self.position = position
@@ -196,7 +195,10 @@ class Parts:
         self._check_space()
         joined = self.folder / self.out.name  # a kill leaves nothing beside `out`
         schema = self.schema.with_metadata(metadata)
-        with atomic_write(joined) as temporary, pq.ParquetWriter(temporary, schema, **_layout(schema)) as writer:
+        with (
+            atomic_write(joined) as temporary,
+            pq.ParquetWriter(temporary, schema, **_layout(schema, self.job)) as writer,
+        ):
             for group in self._row_groups():
                 writer.write_table(group)
         joined.replace(self.out)
@@ -218,7 +220,7 @@ class Parts:
             with pq.ParquetFile(path) as part:
                 for number in range(part.num_row_groups):
                     waiting.append(part.read_row_group(number).replace_schema_metadata())
-                    if sum(map(len, waiting)) >= _rows_per_group(self.schema):
+                    if sum(map(len, waiting)) >= _rows_per_group(self.job):
                         yield pa.concat_tables(waiting)
                         waiting = []
         if waiting:
@@ -238,7 +240,7 @@ class _Part:
 
     def __init__(self, path: Path, schema: pa.Schema, job: Job, start: Position) -> None:
         self.path = path
-        self.schema = schema
+        self.schema, self._job = schema, job
         self.start = self._end = start
         self._seconds = 0.0
         self._rejected: list[Rejected] = []
@@ -246,13 +248,13 @@ class _Part:
         self._bytes = 0
         self._tables: list[pa.Table] = []
         # Filled row by row: arrays that are kept one by one leave holes in the memory that the encoder works in.
-        self._embeddings = np.empty((_rows_per_group(schema), job.embedding_dim), dtype=np.float32)
+        self._embeddings = np.empty((_rows_per_group(job), job.embedding_dim), dtype=np.float32)
         self._waiting = 0
         self.is_whole = True  # nothing was written since the last `advance`
         with disk_full_is_an_error(path), ExitStack() as stack:
             temporary = stack.enter_context(atomic_write(path))
             self._writer = stack.enter_context(
-                pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **_layout(schema))
+                pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **_layout(schema, job))
             )
             self._open = stack.pop_all()
 
@@ -297,10 +299,10 @@ class _Part:
     def _flush(self) -> None:
         if not self._waiting:
             return
-        vectors = pa.array(self._embeddings[: self._waiting].reshape(-1))
-        column = pa.FixedSizeListArray.from_arrays(vectors, self._embeddings.shape[1])
+        others = pa.concat_tables(self._tables).combine_chunks().columns
+        columns = [*others, *self._job.arrays(self._embeddings[: self._waiting])]
         with disk_full_is_an_error(self.path):
-            self._writer.write_table(pa.concat_tables(self._tables).append_column(self.schema.names[-1], column))
+            self._writer.write_table(pa.table(columns, schema=self.schema))
         self._tables, self._waiting = [], 0
 
 
@@ -313,12 +315,11 @@ def _rejected_beside(part: Path) -> Path:
     return part.with_name(f"_{part.stem}{REJECTED_SUFFIX}")
 
 
-def _rows_per_group(schema: pa.Schema) -> int:
-    dim: int = schema.field(schema.names[-1]).type.list_size
-    return max(1, ROW_GROUP_BYTES // (4 * dim))
+def _rows_per_group(job: Job) -> int:
+    return max(1, ROW_GROUP_BYTES // (4 * job.embedding_dim))
 
 
-def _layout(schema: pa.Schema) -> dict[str, Any]:
+def _layout(schema: pa.Schema, job: Job) -> dict[str, Any]:
     """How columns are stored: embeddings as they are (they do not shrink, and dictionaries would cost time)."""
-    others = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    others = [field.name for field in schema if not pa.types.is_nested(field.type) and field.name not in job.columns]
     return {"compression": "none", "use_dictionary": others, "write_statistics": others}

@@ -5,7 +5,16 @@ time are summarised by their median and inter-quartile range, as in the Timbre T
 """
 
 from auricle.explain.descriptors.entry import Descriptor
-from auricle.explain.descriptors.registry import COLUMNS, DESCRIPTORS, columns_of, describe, list_descriptors
+from auricle.explain.descriptors.registry import COLUMNS, DESCRIPTORS, VERSION, columns_of, describe, list_descriptors
 from auricle.explain.descriptors.sound import SAMPLE_RATE
 
-__all__ = ["COLUMNS", "DESCRIPTORS", "SAMPLE_RATE", "Descriptor", "columns_of", "describe", "list_descriptors"]
+__all__ = [
+    "COLUMNS",
+    "DESCRIPTORS",
+    "SAMPLE_RATE",
+    "VERSION",
+    "Descriptor",
+    "columns_of",
+    "describe",
+    "list_descriptors",
+]

@@ -16,6 +16,8 @@ from auricle.explain.descriptors.entry import Descriptor
 from auricle.explain.descriptors.sound import SAMPLE_RATE, Sound
 from auricle.explain.descriptors.statistics import summarise
 
+VERSION = 1  # rises whenever a value changes
+
 _SAMPLES = 20 * SAMPLE_RATE  # described together, so that spectra stay near the processor
 
 DESCRIPTORS: Mapping[str, Descriptor] = MappingProxyType(

@@ -43,8 +43,9 @@ class Sound:
         if lengths is None:
             lengths = torch.full((batch,), samples, device=waveform.device)
         else:
-            inside = torch.arange(samples, device=waveform.device) < lengths[:, None]
-            waveform = waveform.where(inside, 0.0)
+            waveform = waveform.clone()
+            for row, length in zip(waveform, lengths.tolist(), strict=True):
+                row[length:] = 0.0
         self.waveform, self.lengths = waveform, lengths
         self._known: dict[Callable[[Sound], Any], Any] = {}
 

@@ -24,6 +24,7 @@ SLACK, OFFSET = 1.5, 0.03  # the first dip that is at most so many times the dee
 _N_FFT = 512  # no lag of a hop reaches round its end
 _FRAMES = 256  # looked at together: their curves then stay in the processor's cache
 _TINY = 1e-12
+_NO_DIP = 1e6  # added to the depth where there is none
 
 
 @dataclass(frozen=True)
@@ -91,15 +92,19 @@ def _yin(correlation: Tensor, later: Tensor) -> Tensor:
     left, centre, right = (normalised[:, SHORTEST - 2 + side : LONGEST - 2 + side] for side in range(3))
     falling, rising = left - centre, right - centre
     depth = centre - (falling - rising).square().div_((falling + rising).mul_(8).clamp_(min=_TINY))
-    depth = depth.where((falling >= 0) & (rising > 0), torch.inf)
+    # Choices are made by arithmetic: torch.where takes as long as all the rest together.
+    flat = torch.minimum(falling + _TINY, rising) <= 0
+    depth = depth.clamp_(min=-1.0).add_(_number(flat), alpha=_NO_DIP)
     deepest = depth.amin(dim=1, keepdim=True)
-    places = torch.arange(depth.shape[1], dtype=depth.dtype, device=depth.device)
-    chosen = places.where(depth <= SLACK * deepest.clamp(min=0.0) + OFFSET, torch.inf).amin(dim=1, keepdim=True).long()
+    near = _number(depth <= SLACK * deepest.clamp(min=0.0) + OFFSET)
+    count = depth.shape[1]
+    early = torch.arange(count, 0, -1, dtype=depth.dtype, device=depth.device)
+    chosen = (count - (near * early).amax(dim=1, keepdim=True)).long()
     fall, rise = falling.gather(1, chosen)[:, 0], rising.gather(1, chosen)[:, 0]
     shift = 0.5 * (fall - rise) / (fall + rise).clamp(min=_TINY)
     fundamental = SAMPLE_RATE / (chosen[:, 0] + SHORTEST + shift)
     # A curve without a dip falls or rises all the way: there is no period in range.
-    none = deepest[:, 0].isinf()
+    none = deepest[:, 0] >= 0.5 * _NO_DIP
     aperiodicity = depth.gather(1, chosen)[:, 0].clamp(min=0.0).masked_fill(none, 1.0)
     unlike = [
         (difference.gather(1, chosen + at) / energy.gather(1, chosen + at).clamp(min=_TINY))[:, 0]
@@ -108,3 +113,8 @@ def _yin(correlation: Tensor, later: Tensor) -> Tensor:
     between = unlike[1] - 0.25 * (unlike[0] - unlike[2]) * shift.clamp(-1, 1)
     likeness = (1 - between.clamp(min=0.0)).masked_fill(none, 0.0)
     return torch.stack([fundamental, aperiodicity, likeness])
+
+
+def _number(mask: Tensor) -> Tensor:
+    """1 where `mask` is true, 0 elsewhere."""
+    return mask.view(torch.uint8).float()
