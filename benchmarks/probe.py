@@ -4,7 +4,7 @@
 
 60 configurations (3 learning rates, 2 weight decays, 2 seeds, 5 folds) of the protocol `auricle` on 2,000 embeddings
 of 3,072 dimensions, ESC-50's clips and BYOL-A's dimensions. *One by one* is the loop as it is usually written in
-plain torch: standardise, `nn.Linear`, `cross_entropy`, `Adam`, batches by index, validation after each epoch, early
+plain torch: standardise, `nn.Linear`, `cross_entropy`, `SGD`, batches by index, validation after each epoch, early
 stopping, best epoch kept; it has the stack's settings and no loader to slow it down. *Stack* is `train_probes`. Both
 take turns in one process, and the fastest run of each counts, for what else a machine does only ever slows. The best
 configuration of each seed and fold by its validation loss is tested: the mean accuracies must agree. scikit-learn's
@@ -25,6 +25,7 @@ from sklearn.preprocessing import StandardScaler
 from torch import Tensor, nn
 from torch.nn import functional
 
+from auricle.transfer.layers import BIAS_RATE, MOMENTUM
 from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
 from auricle.transfer.protocols import PROTOCOLS
 
@@ -64,14 +65,17 @@ def jobs(fold: np.ndarray) -> list[ProbeData]:
 def one_probe(x: Tensor, target: Tensor, data: ProbeData, classes: int, settings: ProbeSettings) -> Layer:
     """One configuration in plain torch."""
     train, valid = (torch.from_numpy(rows).to(x.device) for rows in (data.train, data.valid))
-    mean, scale = x[train].mean(0), x[train].std(0, correction=0)
+    mean, scale = x[train].mean(0), x[train].std(0, correction=0) * x.shape[1] ** 0.5
     x = (x - mean) / scale
     torch.manual_seed(data.seed)
     layer = nn.Linear(x.shape[1], classes).to(x.device)
     nn.init.zeros_(layer.weight)
-    nn.init.zeros_(layer.bias)  # all classes are equally frequent
-    decay = [{"params": [layer.weight], "weight_decay": data.weight_decay}, {"params": [layer.bias]}]
-    optimiser = torch.optim.Adam(decay, lr=data.learning_rate)
+    nn.init.zeros_(layer.bias)
+    groups = [
+        {"params": [layer.weight], "weight_decay": data.weight_decay},
+        {"params": [layer.bias], "lr": BIAS_RATE * data.learning_rate},
+    ]
+    optimiser = torch.optim.SGD(groups, lr=data.learning_rate, momentum=MOMENTUM)
     best: Layer = (layer.weight, layer.bias, float("inf"))
     best_epoch = 0
     for epoch in range(settings.epochs):

@@ -54,7 +54,7 @@ def test_clear_speech_is_found_where_it_is() -> None:
     assert found["segment_f1"] > 0.97  # a segment of which less than a frame is speech can be missed
     assert {row.protocol for row in evaluation.results} == {
         "auricle (epochs=20, learning_rate=0.03, batch_size=64, patience=5, class_weighted=True, weight_decay=0.0, "
-        "early_stopping=None)"
+        "early_stopping=None, optimiser=adam)"
     }
 
 

@@ -42,6 +42,8 @@ def textbook_probe(
         x = (x - x[train].mean(0)) / x[train].std(0, correction=0)
     if kind == "regression":
         targets = (targets - targets[train].mean()) / targets[train].std(correction=0)
+    descends = settings.optimiser == "descent"
+    x = x / x.shape[1] ** 0.5 if descends else x
     layer = nn.Linear(x.shape[1], outputs)
     nn.init.zeros_(layer.weight)
     nn.init.zeros_(layer.bias)
@@ -78,11 +80,12 @@ def textbook_probe(
         return float(average_precision_score(targets[rows].numpy(), logits))
 
     rate, decay = data.learning_rate, data.weight_decay
+    rate = settings.learning_rate if rate is None else rate
     groups = [
         {"params": [layer.weight], "weight_decay": settings.weight_decay if decay is None else decay},
-        {"params": [layer.bias]},
+        {"params": [layer.bias], "lr": 0.1 * rate if descends else rate},
     ]
-    optimiser = torch.optim.Adam(groups, lr=settings.learning_rate if rate is None else rate)
+    optimiser = torch.optim.SGD(groups, lr=rate, momentum=0.9) if descends else torch.optim.Adam(groups, lr=rate)
     # torch lets `patience` epochs pass and reduces after one more.
     plateau = torch.optim.lr_scheduler.ReduceLROnPlateau(
         optimiser, factor=settings.reduction, patience=(settings.patience or 10**6) - 1, threshold=0.0, eps=0.0
@@ -159,8 +162,6 @@ def of_kind(kind: str, targets: torch.Tensor) -> tuple[torch.Tensor, int]:
 def test_a_grid_that_stops_early_is_that_of_plain_torch_one_by_one(
     data: tuple[torch.Tensor, torch.Tensor], kind: str, select_by: str
 ) -> None:
-    x, classes = data
-    targets, outputs = of_kind(kind, classes)
     settings = ProbeSettings(
         epochs=25,
         learning_rate=(0.003, 0.1),
@@ -173,6 +174,36 @@ def test_a_grid_that_stops_early_is_that_of_plain_torch_one_by_one(
         select_by=select_by,
         loss_over_classes=True,
     )
+    assert_all_as_in_plain_torch(data, kind, settings)
+
+
+@pytest.mark.parametrize("kind", ["multi-class", "binary", "multi-label", "regression"])
+@pytest.mark.parametrize("dim", [12, 400])  # fewer than training clips, and more: then in their span
+def test_descent_is_torchs_with_momentum_in_the_span_of_few_clips_too(
+    data: tuple[torch.Tensor, torch.Tensor], kind: str, dim: int
+) -> None:
+    x, targets = data
+    if dim > x.shape[1]:
+        generator = torch.Generator().manual_seed(2)
+        further = torch.randn(N, dim - x.shape[1], generator=generator)
+        x = torch.cat([x, 3.0 + further + further.roll(1, dims=1)], dim=1)
+    settings = ProbeSettings(
+        epochs=25,
+        learning_rate=(0.1, 1.0),
+        weight_decay=(0.0, 0.05),
+        batch_size=50,
+        patience=None,
+        early_stopping=3,
+        class_weighted=kind == "binary",
+        standardise=True,
+        optimiser="descent",
+    )
+    assert_all_as_in_plain_torch((x, targets), kind, settings)
+
+
+def assert_all_as_in_plain_torch(data: tuple[torch.Tensor, torch.Tensor], kind: str, settings: ProbeSettings) -> None:
+    x, classes = data
+    targets, outputs = of_kind(kind, classes)
     probes = [probe for part in two_folds_of_unequal_size((0,)) for probe in every_configuration(part, settings)]
     trained = train_probes(x, targets, probes, kind=kind, outputs=outputs, settings=settings)
     lengths = []
@@ -183,13 +214,28 @@ def test_a_grid_that_stops_early_is_that_of_plain_torch_one_by_one(
         assert own[~own.isnan()].tolist() == pytest.approx(losses, rel=1e-3)
         train = torch.from_numpy(probe.train)
         seen = (x - x[train].mean(0)) / x[train].std(0, correction=0)
+        seen = seen / x.shape[1] ** 0.5 if settings.optimiser == "descent" else seen
         wanted = seen @ expected[:, :-1].T + expected[:, -1]
         if kind == "regression":
             wanted = wanted * targets[train].std(correction=0) + targets[train].mean()
         assert torch.allclose(trained.logits(index, x, np.arange(N)), wanted, rtol=3e-3, atol=3e-3)
         lengths.append(len(losses))
-    assert min(lengths) < max(lengths)
+    assert settings.optimiser == "descent" or min(lengths) < max(lengths)
     assert len(trained.valid_loss) == max(lengths)
+
+
+def test_a_learning_rate_that_runs_away_is_left_out(data: tuple[torch.Tensor, torch.Tensor]) -> None:
+    x, classes = data
+    targets, _ = of_kind("regression", classes)
+    settings = ProbeSettings(
+        epochs=60, learning_rate=(0.1, 1e30), standardise=True, optimiser="descent", early_stopping=50
+    )
+    probes = every_configuration(two_folds_of_unequal_size((0,))[1], settings)
+    trained = train_probes(x, targets, probes, kind="regression", outputs=1, settings=settings)
+    assert torch.isfinite(trained.weight[0]).all()
+    assert trained.valid_score[0] > trained.valid_score[1] == -torch.inf
+    with pytest.raises(AuricleError, match="not finite"):
+        train_probes(x, targets, probes[1:], kind="regression", outputs=1, settings=settings)
 
 
 def test_stacks_that_memory_divides_train_the_same_probes(
@@ -199,7 +245,7 @@ def test_stacks_that_memory_divides_train_the_same_probes(
     probes = [probe for part in two_folds_of_unequal_size((0,)) for probe in every_configuration(part, settings)]
     whole = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
     monkeypatch.setattr("auricle.transfer.probe._STATE_BYTES", 2 * 4 * 5 * CLASSES * DIM)  # two probes at a time
-    monkeypatch.setattr("auricle.transfer.probe_stack._READY_BYTES", 0)
+    monkeypatch.setattr("auricle.transfer.features._READY_BYTES", 0)
     monkeypatch.setattr("auricle.transfer.probe_stack._LOGITS", 100)
     divided = train_probes(*data, probes, kind="multi-class", outputs=CLASSES, settings=settings)
     assert torch.allclose(whole.weight, divided.weight, atol=1e-4)

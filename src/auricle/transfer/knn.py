@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auricle.errors import AuricleError
+from auricle.transfer.features import mean_and_deviation
 from auricle.transfer.objective import Objective
 from auricle.transfer.probe_settings import ProbeSettings
-from auricle.transfer.probe_stack import mean_and_deviation
 from auricle.transfer.splits import Partition, Rows
 from auricle.transfer.targets import Targets
 

@@ -40,6 +40,9 @@ class ProbeSettings:
         An equal score counts as an improvement, an equal loss does not.
     loss_over_classes : bool
         Divide the cross-entropy by the number of classes.
+    optimiser : {"adam", "descent"}
+        Adam, or stochastic gradient descent with momentum 0.9, which sees embeddings divided by the square root of
+        their number of dimensions, so that a learning rate means the same for all; a bias learns at a tenth of it.
     neighbours : tuple of int
         With any, nothing is trained: so many nearest neighbours vote, validation data choose how many.
     """
@@ -55,6 +58,7 @@ class ProbeSettings:
     early_stopping: int | None = None
     select_by: Literal["loss", "score"] = "loss"
     loss_over_classes: bool = False
+    optimiser: Literal["adam", "descent"] = "adam"
     neighbours: tuple[int, ...] = ()
 
     def __post_init__(self) -> None:
