@@ -4,8 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 from scipy.optimize import nnls
+from scipy.spatial.distance import squareform
 
-from auricle.explain.partial import controls_of, partial_correlations, unique_variance
+from auricle.explain.mantel import null_correlations, permuted_orders
+from auricle.explain.partial import (
+    controls_of,
+    partial_correlations,
+    permuted_partial_correlations,
+    unique_variance,
+)
 from auricle.explain.ranks import correlations, standardised_ranks
 from auricle.explain.rdm import rdm
 
@@ -54,10 +61,19 @@ def test_nothing_is_left_of_a_descriptor_that_is_among_the_controls_or_of_a_mode
     assert np.isnan(is_descriptor[1:]).all()
 
 
-def test_correlations_under_permutation_are_partialled_one_by_one() -> None:
-    null = RNG.uniform(-0.2, 0.2, (7, 2, 4))
-    found = partial_correlations(null, AMONG)
-    assert np.allclose(found[3], partial_correlations(null[3], AMONG))
+def test_what_is_left_of_a_descriptor_is_permuted_and_nothing_else() -> None:
+    orders = permuted_orders(50, 6, seed=1)
+    ranks, others = standardised_ranks(MODELS), standardised_ranks(DESCRIPTORS)
+    null = null_correlations(others, np.concatenate([others, ranks]), orders)
+    families = controls_of(["a", "a", "b", "c"])
+    found = permuted_partial_correlations(null, OF_MODELS, AMONG, controls=families)
+    assert found.shape == (6, 2, 4)
+    for number, i, j in [(0, 0, 0), (3, 1, 2), (5, 0, 3)]:
+        controls = RANKS[families[j]]
+        left = squareform(residual(RANKS[j], controls), checks=False)
+        moved = squareform(left[np.ix_(orders[number], orders[number])], checks=False)
+        expected = np.corrcoef(residual(MODEL_RANKS[i], controls), residual(moved, controls))[0, 1]
+        assert found[number, i, j] == pytest.approx(expected, abs=1e-5)
 
 
 def test_unique_variance_is_what_non_negative_least_squares_loses() -> None:

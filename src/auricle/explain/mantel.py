@@ -24,6 +24,7 @@ PERMUTATIONS = 1000
 ROOM_WITHIN = 4  # clips of a block that leave permutations within it some room
 _ORDERS_AT_ONCE = 16
 _ROWS_AT_ONCE = 64  # of permuted matrices: they stay in the processor's cache until they are multiplied
+_SQUARES_BYTES = 512 << 20  # of whole matrices in memory at a time
 _SAME = 1e-6  # correlations closer than this are equal: permuted ones are summed in float32
 
 
@@ -142,6 +143,10 @@ def null_correlations(permuted: Singles, fixed: Singles, orders: Orders) -> Sing
         float32 ``(permutations, k, m)``.
     """
     n = orders.shape[1]
+    together = max(1, _SQUARES_BYTES // (4 * n * n))
+    if len(permuted) > together:
+        parts = [permuted[first : first + together] for first in range(0, len(permuted), together)]
+        return np.concatenate([null_correlations(part, fixed, orders) for part in parts], axis=1)
     null = np.zeros((len(orders), len(permuted), len(fixed)), dtype=np.float64)
     squares = [square(ranks) for ranks in permuted]
     rows = np.empty((_ROWS_AT_ONCE, n), dtype=np.float32)

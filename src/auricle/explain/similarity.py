@@ -17,8 +17,13 @@ from auricle.errors import AuricleError
 from auricle.explain.bootstrap import DRAWS, bootstrap, drawn_clusters
 from auricle.explain.cka import cka_matrix
 from auricle.explain.inference import Ceiling, benjamini_hochberg, naive_p
-from auricle.explain.mantel import PERMUTATIONS, null_correlations, orders_within, p_values
-from auricle.explain.partial import controls_of, partial_correlations, unique_variance
+from auricle.explain.mantel import PERMUTATIONS, Orders, null_correlations, orders_within, p_values
+from auricle.explain.partial import (
+    controls_of,
+    partial_correlations,
+    permuted_partial_correlations,
+    unique_variance,
+)
 from auricle.explain.ranks import correlations, standardised_ranks
 from auricle.explain.rdm import FEWEST_CLIPS, Floats, Singles, rdm
 
@@ -234,7 +239,6 @@ class _Task:
     ) -> None:
         self.representations, self.clusters, self.inference = representations, clusters, inference
         self.embedded = embedded
-        self._known_nulls: dict[bytes, tuple[list[str], NDArray[np.floating]]] = {}
         self.values = {name: np.asarray(values, dtype=np.float64) for name, values in descriptors.items()}
         self.defined = {name: np.isfinite(values) & embedded for name, values in self.values.items()}
         self.unusable = {
@@ -251,9 +255,7 @@ class _Task:
         for names in groups.values():
             clips = np.flatnonzero(self.defined[names[0]])
             models, others = self._model_ranks(clips), self._descriptor_ranks(names, clips)
-            null = self._null(models, others, clips)
-            self._known_nulls[clips.tobytes()] = names, null
-            compared = self._compared(models, others, null, clips)
+            compared = self._compared(models, others, clips)
             for (i, one), (j, name) in itertools.product(enumerate(self.representations), enumerate(names)):
                 found[one.model, one.layer, name] = {key: _known(values[i, j]) for key, values in compared.items()}
         return found
@@ -267,12 +269,8 @@ class _Task:
         among, observed = correlations(others, others), correlations(models, others)
         controls = controls_of([(families or {}).get(name, name) for name in names])
         partial = partial_correlations(observed, among, controls=controls)
-        known_names, null = self._known_nulls.get(clips.tobytes(), ([], None))
-        if null is None or not set(names) <= set(known_names):
-            null = self._null(models, others, clips)
-        else:
-            null = null[:, :, [known_names.index(name) for name in names]]
-        p = p_values(partial, partial_correlations(null, among, controls=controls))
+        null = null_correlations(others, np.concatenate([others, models]), self._orders(clips))
+        p = p_values(partial, permuted_partial_correlations(null, observed, among, controls=controls))
         _, unique = unique_variance(observed, among)
         return {
             (one.model, one.layer, name): {
@@ -303,7 +301,7 @@ class _Task:
             return []
         clips = np.flatnonzero(self.embedded)
         ranks = self._model_ranks(clips)
-        compared = self._compared(ranks, ranks, self._null(ranks, ranks, clips), clips)
+        compared = self._compared(ranks, ranks, clips)
         compared["cka"] = cka_matrix([one.embeddings[clips] for one in self.representations])
         return [
             (
@@ -313,11 +311,11 @@ class _Task:
             for i, j in itertools.combinations(range(len(ranks)), 2)
         ]
 
-    def _compared(self, ranks: Singles, others: Singles, null: NDArray[np.floating], clips: Rows) -> dict[str, Floats]:
+    def _compared(self, ranks: Singles, others: Singles, clips: Rows) -> dict[str, Floats]:
         observed = correlations(ranks, others)
         found = {
             "r_s": observed,
-            "p_mantel": p_values(observed, null),
+            "p_mantel": p_values(observed, self._null(ranks, others, clips)),
             "p_naive": naive_p(observed, ranks.shape[1]),
         }
         own = [row for row, one in enumerate(self.representations) if one.layer is None]
@@ -351,10 +349,14 @@ class _Task:
 
     def _null(self, ranks: Singles, others: Singles, clips: Rows) -> NDArray[np.floating]:
         """Correlations ``(permutations, k, m)`` with permuted clips; the fewer RDMs are those that are permuted."""
-        orders = orders_within(self._clusters(clips), len(clips), self.inference.permutations, seed=self.inference.seed)
+        orders = self._orders(clips)
         if len(ranks) <= len(others):
             return null_correlations(ranks, others, orders)
         return null_correlations(others, ranks, orders).transpose(0, 2, 1)
+
+    def _orders(self, clips: Rows) -> Orders:
+        wanted = self.inference
+        return orders_within(self._clusters(clips), len(clips), wanted.permutations, seed=wanted.seed)
 
     def _clusters(self, clips: Rows) -> list[object] | None:
         return None if self.clusters is None else [self.clusters[clip] for clip in clips]
