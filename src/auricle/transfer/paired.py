@@ -138,13 +138,14 @@ def paired_answers(
     a, b
         To the same clips.
     permutations
-        Of the test; fewer where there are so few clusters that all swaps can be tried.
+        Of the test of a metric that is no mean over clips; fewer where there are so few clusters that all swaps can be
+        tried.
     seed
         Of resamples and swaps.
     """
     if metric in _MEANS:
         of_a, of_b = a.given.mean(axis=0), b.given.mean(axis=0)
-        return paired_difference(of_a, of_b, a.cluster, permutations=permutations, seed=seed)
+        return paired_difference(of_a, of_b, a.cluster, seed=seed)  # cheap enough for all of its permutations
     codes = cluster_codes(a.cluster)
     clusters = int(codes.max()) + 1
     pair = _Pair(metric, a, b)

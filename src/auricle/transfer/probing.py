@@ -29,7 +29,7 @@ from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.task import Task
 
 PROBING_VERSION = 2
-COMPARISON_VERSION = 2
+COMPARISON_VERSION = 3
 COMPARISON_SEED = 0
 
 _FEW_NUMBERS = 4_000_000  # clips × dimensions
