@@ -32,7 +32,7 @@ SEEDS_FOR_A_CEILING = 3
 MOST_WITHOUT_HALVES = 0.5  # share of clips too short to be halved beyond which halves say nothing of a task
 _CLIP = "clip"  # column of the clips: their own row number, carried along
 _EMBEDDINGS, _DESCRIPTIONS = "embeddings.parquet", "descriptors.parquet"
-_BY_CHANCE = ("seed", "data")  # keys of a recipe that differ between pre-trainings that differ by chance
+_BY_CHANCE = ("seed", "device", "workers")  # keys of a recipe that may differ where models differ by chance alone
 
 Progress = Callable[[EmbedProgress], None]
 Vectors = NDArray[np.float32]
@@ -53,7 +53,7 @@ class Model:
     pooling
         Over time; None for its own.
     recipe
-        How it was trained, but for the seed; empty where nothing is known.
+        How and on what it was trained, but for the seed; empty where nothing is known.
     """
 
     name: str
@@ -74,12 +74,13 @@ class Model:
         encoder = registry.load(source)
         names = encoder.layer_names if layers else ()
         recipe = {key: value for key, value in encoder.card.recipe.items() if key not in _BY_CHANCE}
+        common = {"architecture": encoder.architecture, "data": encoder.card.data, "recipe": recipe}
         return cls(
             name=source.rstrip("/"),
             fingerprint=Dissected(encoder, names, pooling=pooling).weights_fingerprint,
             layers=names,
             pooling=pooling,
-            recipe=json.dumps(recipe, sort_keys=True, default=str) if recipe else "",
+            recipe=json.dumps(common, sort_keys=True, default=str) if recipe else "",
         )
 
     def dissected(self) -> Dissected:
