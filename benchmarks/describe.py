@@ -105,7 +105,7 @@ def main() -> None:
     options = parser.parse_args()
     wait_politely()
     keep_freed_memory()
-    count, rounds = (4, 1) if options.quick else (128, 7)
+    count, rounds = (4, 1) if options.quick else (64, 5)
     if options.data is None:
         clips = tones(count, 0.5 if options.quick else 2.4)
     else:
