@@ -48,7 +48,7 @@ print(peak - before)
 
 @pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="memory is read from /proc")
 def test_embeddings_on_disk_are_not_taken_into_memory(tmp_path: Path) -> None:
-    rows, dim = 36_000, 1024
+    rows, dim = 100_000, 1024  # what does not grow with the table is then a small part of it
     path = tmp_path / "vectors.npy"
     array = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(rows, dim))
     rng = np.random.default_rng(0)
@@ -61,5 +61,5 @@ def test_embeddings_on_disk_are_not_taken_into_memory(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     grown = float(done.stdout)
     size = rows * dim * 4 / 2**20
-    assert size > 140
+    assert size > 390
     assert grown < size / 2, f"{grown:.0f} MiB for embeddings of {size:.0f} MiB"
