@@ -28,7 +28,7 @@ from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.task import Task
 
-PROBING_VERSION = 2
+PROBING_VERSION = 3
 COMPARISON_VERSION = 3
 COMPARISON_SEED = 0
 
