@@ -25,6 +25,7 @@ SOUNDS = [
     signal.chirp(times(3.1), 80, 3.1, 6000),
     np.ones(5000),
     swinging(harmonic(110.0, seconds=1.3), 5.0, 0.9),
+    swinging(noise(seconds=4.0), 0.96, 0.9),
     np.sign(tone(70.0, seconds=0.9)),
     tone(2500.0, seconds=0.02),
     np.array([0.5]),

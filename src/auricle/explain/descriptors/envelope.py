@@ -125,7 +125,7 @@ def modulation(sound: Sound) -> Modulation:
     strongest = centre.where(peak, -1.0).argmax(dim=1, keepdim=True)
     left, centre, right = (side.gather(1, strongest)[:, 0] for side in (left, centre, right))
     shift = 0.5 * (left - right) / (left - 2 * centre + right).clamp(max=-TINY)
-    rate = rates[strongest[:, 0]] + _RATE_STEP * shift.clamp(-1, 1)
+    rate = (rates[strongest[:, 0]] + _RATE_STEP * shift.clamp(-1, 1)).clamp(*RATES)
     depth = 2 * (centre / level.clamp(min=TINY)).sqrt()
     depth = depth.clamp(max=2.0).masked_fill(~peak.any(dim=1), 0.0)
     none = depth < SHALLOWEST
