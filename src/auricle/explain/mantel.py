@@ -22,8 +22,7 @@ Orders = NDArray[np.int64]
 
 PERMUTATIONS = 1000
 ROOM_WITHIN = 4  # clips of a block that leave permutations within it some room
-_ORDERS_AT_ONCE = 16
-_ROWS_AT_ONCE = 64  # of permuted matrices: they stay in the processor's cache until they are multiplied
+_BLOCK_BYTES = 2 << 20  # of RDMs that are multiplied at a time: they stay in the processor's cache
 _SQUARES_BYTES = 512 << 20  # of whole matrices in memory at a time
 _SAME = 1e-6  # correlations closer than this are equal: permuted ones are summed in float32
 
@@ -143,33 +142,30 @@ def null_correlations(permuted: Singles, fixed: Singles, orders: Orders) -> Sing
         float32 ``(permutations, k, m)``.
     """
     n = orders.shape[1]
-    together = max(1, _SQUARES_BYTES // (4 * n * n))
-    if len(permuted) > together:
-        parts = [permuted[first : first + together] for first in range(0, len(permuted), together)]
+    at_once = max(1, _SQUARES_BYTES // (4 * n * n))
+    if len(permuted) > at_once:
+        parts = [permuted[first : first + at_once] for first in range(0, len(permuted), at_once)]
         return np.concatenate([null_correlations(part, fixed, orders) for part in parts], axis=1)
-    null = np.zeros((len(orders), len(permuted), len(fixed)), dtype=np.float64)
-    squares = [square(ranks) for ranks in permuted]
-    rows = np.empty((_ROWS_AT_ONCE, n), dtype=np.float32)
+    # All RDMs' distances of two clips side by side, so that one look-up moves them all.
+    together = np.stack([square(ranks) for ranks in permuted], axis=2).reshape(n * n, len(permuted))
+    null = np.zeros((len(orders), len(fixed), len(permuted)))
+    rows = max(1, _BLOCK_BYTES // (4 * n * max(len(fixed), len(permuted))))
     place = 0
-    for first, last in row_blocks(n, _ROWS_AT_ONCE):
+    for first, last in row_blocks(n, rows):
         # The block of the fixed RDMs with 0 on and below the diagonal: those pairs then count nowhere.
         block = np.zeros((len(fixed), last - first, n - first), dtype=np.float32)
         for row in range(last - first):
             end = place + n - 1 - first - row
             block[:, row, row + 1 :] = fixed[:, place:end]
             place = end
-        against = block.reshape(len(fixed), -1).T
-        moved = np.empty((_ORDERS_AT_ONCE, last - first, n - first), dtype=np.float32)
-        for start in range(0, len(orders), _ORDERS_AT_ONCE):
-            some = orders[start : start + _ORDERS_AT_ONCE]
-            for position, whole in enumerate(squares):
-                for order, out in zip(some, moved, strict=False):
-                    # mode="clip" only spares NumPy a copy: every index is inside.
-                    np.take(whole, order[first:last], axis=0, out=rows[: last - first], mode="clip")
-                    np.take(rows[: last - first], order[first:], axis=1, out=out, mode="clip")
-                product = moved[: len(some)].reshape(len(some), -1) @ against
-                null[start : start + len(some), position] += product
-    return null.astype(np.float32)
+        against = block.reshape(len(fixed), -1)
+        moved = np.empty((against.shape[1], len(permuted)), dtype=np.float32)
+        for number, order in enumerate(orders):
+            pairs = (order[first:last, None] * n + order[None, first:]).ravel()
+            # mode="clip" only spares NumPy a copy: every index is inside.
+            np.take(together, pairs, axis=0, out=moved, mode="clip")
+            null[number] += against @ moved
+    return null.transpose(0, 2, 1).astype(np.float32)
 
 
 def p_values(observed: Floats, null: NDArray[np.floating]) -> Floats:
