@@ -128,7 +128,7 @@ def test_probes_trained_together_are_those_of_plain_torch_one_by_one(
         standardise=standardise,
         class_weighted=class_weighted,
     )
-    probes = two_folds_of_unequal_size()
+    probes = two_folds_of_unequal_size((0,))
     trained = train_probes(x, targets, probes, kind=kind, outputs=classes, settings=settings)
     reduced = 0
     for index, probe in enumerate(probes):
