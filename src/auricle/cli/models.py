@@ -1,0 +1,47 @@
+"""The commands about models: list those that there are, and make one of published weights."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+
+def models(
+    pattern: Annotated[str, typer.Argument(help="Shell pattern, for instance 'byola-*'.")] = "*",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """List the models that can be loaded by name.
+
+    `auricle models`
+
+    `auricle models 'byola-*' --json`
+    """
+    from auricle.models import registry
+
+    entries = [registry.entry(name) for name in registry.list_models(pattern)]
+    typer.echo(registry.as_json(entries) if as_json else registry.as_text(entries))
+
+
+def import_model(
+    source: Annotated[Path, typer.Argument(help="The authors' .pth file, or the study's folder of checkpoint.pth.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
+    mean: Annotated[float | None, typer.Option(help="Mean of the log-mel that the weights were trained on.")] = None,
+    std: Annotated[float | None, typer.Option(help="Its standard deviation.")] = None,
+    stats_from: Annotated[
+        Path | None, typer.Option(help="Manifest or folder of recordings to compute mean and std of instead.")
+    ] = None,
+    mel_scale: Annotated[
+        Literal["slaney", "htk"] | None,
+        typer.Option(help="slaney: with area norm; htk: without norm. Default: slaney, htk for the study's folder."),
+    ] = None,
+) -> None:
+    """Make a model folder of published BYOL-A weights.
+
+    `auricle import AudioNTT2020-BYOLA-64x96d2048.pth --out byola-2020-published --mean -5.5 --std 5.0`
+    """
+    from auricle.models.importing import import_weights, report
+
+    encoder = import_weights(source, mean=mean, std=std, stats_from=stats_from, mel_scale=mel_scale)
+    encoder.save_pretrained(out)
+    typer.echo(report(encoder), err=True)
+    typer.echo(out)

@@ -1,0 +1,46 @@
+"""The commands `auricle study …`: whole studies."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+studies = typer.Typer(help="Whole studies: diets × models × tasks, to results and a report.", no_args_is_help=True)
+
+
+@studies.command(name="run")
+def run_study(
+    study: Annotated[str, typer.Argument(help="A built-in study (demo, …) or a YAML file.")],
+    overrides: Annotated[
+        list[str] | None, typer.Argument(help="key=value, for instance data=/corpora pretraining.overrides.steps=500")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/NAME.")] = None,
+) -> None:
+    """Run a study: pre-train, embed, probe, analyse, report; the same command goes on where a stopped one was.
+
+    `auricle study run demo --out runs/demo`
+
+    `auricle study run study.yaml data=/corpora --out runs/study`
+    """
+    import shlex
+
+    from auricle import progress
+    from auricle.study.definition import load_study
+    from auricle.study.run import run_study
+    from auricle.training import keep_freed_memory
+
+    definition = load_study(study, overrides or ())
+    folder = out or Path("runs") / definition.name
+    command = shlex.join(["auricle", "study", "run", study, *(overrides or ()), "--out", str(folder)])
+    keep_freed_memory()
+    with progress.StudyBar() as bar:
+        end = run_study(definition, folder, command=command, report=bar)
+    typer.echo(progress.study_summary(end))
+
+
+@studies.command(name="list")
+def list_studies() -> None:
+    """List the built-in studies."""
+    from auricle.study.definition import list_studies
+
+    typer.echo("\n".join(list_studies()))
