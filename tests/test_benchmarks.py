@@ -17,6 +17,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
         ("describe.py", {"ratio", "all", "seconds_per_second"}),
         ("conformer.py", {"ratio", "share"}),
         ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
+        ("probe_memory.py", {"peak_gb", "table_gb"}),
     ],
 )
 def test_quick_benchmark_ends_with_json(name: str, keys: set[str]) -> None:
