@@ -4,9 +4,10 @@ import itertools
 
 import numpy as np
 import pytest
+from sklearn.neighbors import NearestNeighbors
 
 from auricle import neighbours
-from auricle.neighbours import near_pairs, whitened
+from auricle.neighbours import near_pairs, nearest, nearest_among, whitened
 
 
 def units(rows: int, dim: int, seed: int = 0) -> np.ndarray:
@@ -105,3 +106,35 @@ def test_copies_stand_out_among_many(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors[1500] = vectors[20] + 0.01 * generator.normal(size=30)
     pairs = near_pairs(whitened(vectors), threshold=0.9)
     assert (pairs.first.tolist(), pairs.second.tolist()) == ([20], [1500])
+
+
+@pytest.mark.parametrize("block", [16, 4096])
+def test_the_nearest_are_those_that_scikit_learn_finds(block: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "BLOCK_ROWS", block)
+    vectors = units(150, 8)
+    shares: list[float] = []
+    found = nearest(vectors, 7, report=shares.append)
+    distances, rows = NearestNeighbors(n_neighbors=7, metric="cosine", algorithm="brute").fit(vectors).kneighbors()
+    np.testing.assert_array_equal(found.rows, rows)
+    np.testing.assert_allclose(found.similarity, 1 - distances, atol=1e-6)
+    assert shares == sorted(shares) and shares[-1] == 1.0
+
+
+def test_the_nearest_rows_of_queries_come_out_of_blocks_that_are_seen_once() -> None:
+    vectors, queries = units(100, 8), units(5, 8, seed=9)
+    found = nearest_among(queries, iter(np.split(vectors, [3, 10, 60])), 4)
+    model = NearestNeighbors(n_neighbors=4, metric="cosine", algorithm="brute").fit(vectors)
+    np.testing.assert_array_equal(found.rows, model.kneighbors(queries, return_distance=False))
+
+
+def test_no_row_is_its_own_neighbour_but_its_copy_is() -> None:
+    vectors = np.repeat(np.eye(4, dtype=np.float32), 2, axis=0)
+    found = nearest(vectors, 1)
+    assert found.rows[:, 0].tolist() == [1, 0, 3, 2, 5, 4, 7, 6]
+    np.testing.assert_allclose(found.similarity, 1.0)
+
+
+def test_few_rows_have_few_neighbours() -> None:
+    assert nearest(units(3, 4), 10).rows.shape == (3, 2)
+    assert nearest(units(1, 4), 10).rows.shape == (1, 0)
+    assert nearest(np.empty((0, 4), dtype=np.float32), 10).rows.shape == (0, 0)

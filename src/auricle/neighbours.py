@@ -1,14 +1,15 @@
-"""The search among embeddings: which vectors point in nearly the same direction.
+"""The search among embeddings: which vectors point in nearly the same direction, and which are nearest to which.
 
-Vectors in, pairs out; what they are of is not known here. All pairs are compared exactly, by matrix products of blocks,
+Vectors in, rows out; what they are of is not known here. All pairs are compared exactly, by matrix products of blocks,
 so that memory stays flat however many vectors there are. Raw embeddings share most of their direction: they are
 whitened first, with the covariance of their own set, shrunk as far as its size demands (Ledoit and Wolf 2004).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from sklearn.covariance import ledoit_wolf_shrinkage
 
@@ -40,6 +41,22 @@ class Pairs:
 
     def __len__(self) -> int:
         return len(self.first)
+
+
+@dataclass(frozen=True)
+class Nearest:
+    """The nearest rows of each query, the most similar first.
+
+    Attributes
+    ----------
+    rows
+        ``(queries, k)``; of equally similar ones the lower comes first.
+    similarity
+        ``(queries, k)`` cosine of the angle to them.
+    """
+
+    rows: NDArray[np.int64]
+    similarity: NDArray[np.float32]
 
 
 def whitened(vectors: Vectors) -> Vectors:
@@ -124,6 +141,68 @@ def near_pairs(
         if report is not None:
             report(done / total)
     return best.pairs()
+
+
+def nearest(units: Vectors, k: int, *, report: Callable[[float], None] | None = None) -> Nearest:
+    """The `k` nearest other rows of each row of `units`, exactly.
+
+    Parameters
+    ----------
+    units
+        ``(n, dim)`` vectors of length 1 (or 0: such a one is like no other); may lie on disk.
+    k
+        At least 1. Where there are fewer others, all of them are found.
+    report
+        Is told the share that is done.
+
+    Returns
+    -------
+    Nearest
+        ``(n, min(k, n - 1))``.
+    """
+    k = min(k, max(len(units) - 1, 0))
+    rows = np.empty((len(units), k), dtype=np.int64)
+    similarity = np.empty((len(units), k), dtype=np.float32)
+    starts = range(0, len(units), BLOCK_ROWS)
+    for done, start in enumerate(starts, 1):
+        block = slice(start, start + BLOCK_ROWS)
+        found = nearest_among(units[block], (units[other : other + BLOCK_ROWS] for other in starts), k, own=start)
+        rows[block], similarity[block] = found.rows, found.similarity
+        if report is not None:
+            report(done / len(starts))
+    return Nearest(rows, similarity)
+
+
+def nearest_among(queries: Vectors, blocks: Iterable[Vectors], k: int, *, own: int | None = None) -> Nearest:
+    """The `k` rows nearest to each of some queries, exactly; the rows come in blocks, each of which is seen once.
+
+    Parameters
+    ----------
+    queries
+        ``(m, dim)`` vectors of length 1 or 0, few enough for ``m`` times a block's rows to fit into memory.
+    blocks
+        ``(rows, dim)`` each, of length 1 or 0; rows are counted through all blocks.
+    k
+        At least 0. Where there are fewer rows, all of them are found.
+    own
+        Where the queries are rows themselves: the first one's row. None is then found as its own neighbour.
+    """
+    queries = np.asarray(queries, dtype=np.float32)
+    rows = np.empty((len(queries), 0), dtype=np.int64)
+    best = np.empty((len(queries), 0), dtype=np.float32)
+    start = 0
+    for block in blocks:
+        similarity = queries @ np.asarray(block, dtype=np.float32).T
+        if own is not None:
+            itself = np.arange(max(own, start), min(own + len(queries), start + len(block)))
+            similarity[itself - own, itself - start] = -np.inf
+        values, columns = torch.from_numpy(similarity).topk(min(k, len(block)), dim=1)  # 4 times numpy's argpartition
+        best = np.concatenate([best, values.numpy()], axis=1)
+        rows = np.concatenate([rows, columns.numpy() + start], axis=1)
+        order = np.lexsort((rows, -best), axis=-1)[:, :k]
+        best, rows = np.take_along_axis(best, order, axis=1), np.take_along_axis(rows, order, axis=1)
+        start += len(block)
+    return Nearest(rows, best)
 
 
 class _Best:
