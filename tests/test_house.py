@@ -13,7 +13,7 @@ ROOMS = [
     {"errors", "threads"},
     {"settings", "files", "randomness"},
     {"audio", "decoding", "opus", "mel", "manifest", "manifest_format", "inputs", "fetching", "archives", "clips"},
-    {"datasets", "models", "neighbours", "alignment", "synth", "synthesis"},
+    {"datasets", "corpora", "models", "neighbours", "alignment", "synth", "synthesis"},
     {
         "training",
         "embedding",
@@ -24,6 +24,8 @@ ROOMS = [
         "score_formats",
         "terminal",
         "stages",
+        "near_duplicates",
+        "packing",
         "work_events",
         "report",
         "projection",

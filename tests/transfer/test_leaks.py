@@ -11,10 +11,9 @@ import pytest
 import soundfile
 import soxr
 
-from auricle import audio
+from auricle import audio, near_duplicates
 from auricle.datasets import esc50
 from auricle.manifest import Manifest, ManifestError
-from auricle.transfer import leaks
 from auricle.transfer.leaks import find_leaks
 
 RATE = 16_000
@@ -228,7 +227,7 @@ def test_the_official_exceptions_of_esc50_are_known_and_what_nobody_told_is_foun
 
 
 def test_more_candidates_than_are_compared_are_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(leaks, "MOST_CANDIDATES", 2)
+    monkeypatch.setattr(near_duplicates, "MOST_CANDIDATES", 2)
     for number in range(12):
         noise(tmp_path, f"{number}.wav", number)
         samples, _ = soundfile.read(tmp_path / f"{number}.wav")

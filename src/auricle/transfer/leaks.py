@@ -1,41 +1,26 @@
 """Leaks between the parts of a task: what stands on both sides of a split lets a score measure memory.
 
 Looked for, in any manifest with splits or folds: groups and clusters that straddle, recordings that are cut up across
-sides, files that are the same byte for byte, and near-duplicates (one recording in another encoding, level or cut). The
-last are proposed by their embeddings, whitened (:mod:`auricle.neighbours`), and laid over each other
-(:mod:`auricle.alignment`), which keeps those that agree in spectrum and waveform: look at them, for very short
-clips may agree by chance.
+sides, files that are the same byte for byte, and near-duplicates (:mod:`auricle.near_duplicates`).
 """
 
 import hashlib
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pyarrow as pa
 
-from auricle import audio
-from auricle.alignment import Aligner, Match
-from auricle.audio import Waveform
-from auricle.embedding import EmbedProgress, embed_manifest, read_embeddings
-from auricle.embedding.file import rejected_path
 from auricle.files import atomic_write
 from auricle.manifest import Manifest, ManifestError
 from auricle.manifest_format import write_table
 from auricle.models.encoder import Encoder
-from auricle.models.soundprint import SoundPrint
-from auricle.neighbours import near_pairs, whitened
-from auricle.stages import fingerprint_of_sound
+from auricle.near_duplicates import NearSearch
 
 Kind = Literal["group", "cluster", "recording", "identical", "near-duplicate"]
 
-CANDIDATE_COSINE = 0.4  # of whitened embeddings: 0.98 of altered copies are above, 0.001 of the pairs of others
-MOST_CANDIDATES = 10_000  # that are laid over each other, the most similar first
-MATCHED_SECONDS = 60.0  # of a clip that are laid over another
 HEAD_BYTES = 1 << 16  # that tell most files of one size apart
 
 Report = Callable[[str, float], None]
@@ -172,10 +157,13 @@ def find_leaks(
         ),
     ]
     if near:
-        search = _NearSearch(manifest, encoder or SoundPrint(), sides, contents, workers=workers, report=report)
-        found = search.run(work)
+        search = NearSearch(manifest, encoder=encoder, sides=sides, contents=contents, workers=workers, report=report)
+        found = [
+            Leak("near-duplicate", pair.first, pair.second, similarity=pair.match.waveform, shift=pair.match.shift)
+            for pair in search.run(work)
+        ]
         leaks += found
-        sentences.append(search.said(found, side))
+        sentences.append(_said_of_near(found, search, side))
     straddling = {leak.shared for leak in clusters}
     cluster_of = manifest.column("cluster") if manifest.has("cluster") else [None] * len(manifest)
     known = [
@@ -250,108 +238,19 @@ def _digest(file: Path, limit: int | None) -> str:
         return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
-class _NearSearch:
-    """The search for near-duplicates across sides."""
-
-    def __init__(
-        self,
-        manifest: Manifest,
-        encoder: Encoder,
-        sides: Sequence[str],
-        contents: Sequence[str | None],
-        *,
-        workers: int | None,
-        report: Report | None,
-    ) -> None:
-        self._manifest, self._encoder, self._sides, self._contents = manifest, encoder, sides, contents
-        self._workers, self._report = workers, report
-        self._paths = manifest.column("path")
-        self._starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
-        self._ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
-        self._aligner = Aligner()
-        self._unread = 0
-        self._unmatched = 0
-
-    def run(self, work: Path | None) -> list[Leak]:
-        """All pairs that are the same recording."""
-        if work is not None:
-            return self._run_in(work)
-        with tempfile.TemporaryDirectory(prefix="auricle-leaks-") as folder:
-            return self._run_in(Path(folder))
-
-    def _run_in(self, work: Path) -> list[Leak]:
-        rows, vectors = self._embedded(work)
-        numbers = {side: number for number, side in enumerate(dict.fromkeys(self._sides))}
-        sides = np.array([numbers[self._sides[row]] for row in rows], dtype=np.int64)
-        pairs = near_pairs(
-            whitened(vectors),
-            threshold=CANDIDATE_COSINE,
-            sides=sides,
-            most=MOST_CANDIDATES,
-            report=lambda share: self._tell("comparing embeddings", share),
-        )
-        self._unmatched = pairs.found - len(pairs)
-        leaks = []
-        # One after the other by the first clip, which is then read once.
-        order = np.lexsort((pairs.second, pairs.first))
-        last: tuple[int, Waveform] | None = None
-        for done, index in enumerate(order):
-            self._tell("comparing clips", done / len(order))
-            first, second = rows[pairs.first[index]], rows[pairs.second[index]]
-            same_bytes = self._contents[first] is not None and self._contents[first] == self._contents[second]
-            if same_bytes or self._paths[first] == self._paths[second]:
-                continue  # reported as that
-            if last is None or last[0] != first:
-                last = first, self._read(first)
-            match = self._aligner.match(last[1], self._read(second))
-            if match.is_same:
-                leaks.append(_near_duplicate(first, second, match))
-        return sorted(leaks, key=lambda leak: (-leak.similarity, leak.first, leak.second))
-
-    def _embedded(self, work: Path) -> tuple[list[int], np.ndarray[Any, np.dtype[np.float32]]]:
-        """Rows of the manifest that could be read, and their embeddings."""
-        names = [name for name in ("path", "start", "end") if self._manifest.has(name)]
-        table = self._manifest.table.select(names).append_column("row", pa.array(range(len(self._manifest))))
-        clips = Manifest(table, self._manifest.root, self._manifest.source)
-        out = work / f"prints-{fingerprint_of_sound(clips)[:12]}-{self._encoder.weights_fingerprint}.parquet"
-
-        def embedding(now: EmbedProgress) -> None:
-            self._tell("embedding", now.done / now.clips)
-
-        summary = embed_manifest(self._encoder, clips, out=out, workers=self._workers, progress=embedding)
-        self._unread = summary.rejected
-        rejected_path(out).unlink(missing_ok=True)
-        table, vectors = read_embeddings(out)
-        return table.column("row").to_pylist(), vectors
-
-    def _read(self, row: int) -> Waveform:
-        start, end = self._starts[row] or 0.0, self._ends[row]
-        seconds = MATCHED_SECONDS if end is None else min(MATCHED_SECONDS, end - start)
-        path = self._manifest.root / self._paths[row]
-        return audio.read(path, sample_rate=self._aligner.sample_rate, offset=start, duration=seconds)
-
-    def _tell(self, what: str, share: float) -> None:
-        if self._report is not None:
-            self._report(what, share)
-
-    def said(self, found: Sequence[Leak], side: str) -> str:
-        """One sentence."""
-        sentence = _said(
-            found,
-            f"pair of clips across {side}s seems to be one recording, encoded, levelled or cut otherwise",
-            f"pairs of clips across {side}s seem to be one recording, encoded, levelled or cut otherwise",
-            "near-duplicate",
-        )
-        if self._unmatched:
-            sentence += f" ({self._unmatched:,} pairs that are less alike were not compared)"
-        if self._unread:
-            clips = "clip" if self._unread == 1 else "clips"
-            sentence += f" ({self._unread:,} {clips} cannot be read)"
-        return sentence
-
-
-def _near_duplicate(first: int, second: int, match: Match) -> Leak:
-    return Leak("near-duplicate", first, second, similarity=match.waveform, shift=match.shift)
+def _said_of_near(found: Sequence[Leak], search: NearSearch, side: str) -> str:
+    sentence = _said(
+        found,
+        f"pair of clips across {side}s seems to be one recording, encoded, levelled or cut otherwise",
+        f"pairs of clips across {side}s seem to be one recording, encoded, levelled or cut otherwise",
+        "near-duplicate",
+    )
+    if search.unmatched:
+        sentence += f" ({search.unmatched:,} pairs that are less alike were not compared)"
+    if search.unread:
+        clips = "clip" if search.unread == 1 else "clips"
+        sentence += f" ({search.unread:,} {clips} cannot be read)"
+    return sentence
 
 
 def _said(leaks: Collection[object], one: str, many: str, kind: Kind) -> str:
