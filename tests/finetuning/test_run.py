@@ -13,12 +13,14 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from sklearn.metrics import average_precision_score
 
 import auricle
 from auricle import audio, results
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.finetuning import run
 from auricle.finetuning.events import End, Plan, Step
+from auricle.finetuning.outcome import read_predictions
 from auricle.finetuning.recipe import make_recipe, read_recipe
 from auricle.models.byola import BYOLA2022, BYOLA2022Config
 from auricle.training import MetricsFile
@@ -116,6 +118,77 @@ def test_several_labels_at_once(model: Path, labels: Path, tmp_path: Path) -> No
     assert found["mean_average_precision"] > found["prevalence"] + 0.1
     saved = load_probe(tmp_path / "run" / "probe")
     assert saved.probe.kind == "multi-label" and saved.probe.outputs == ("high", "low", "tone")
+
+
+def test_tagging_as_for_audioset(model: Path, labels: Path, tmp_path: Path) -> None:
+    """Several labels, balanced sampling, mixup, masks, the mean of frame embeddings, a share of the labels."""
+    rows = ["path,labels,split,cluster"]
+    for number, line in enumerate(labels.read_text().splitlines()[1:-1]):
+        path, pitch, split, _ = line.split(",")
+        rows.append(f"{path},{'tone' if pitch == 'middle' else f'tone;{pitch}'},{split},video{number % 9}")
+    (labels.parent / "tags.csv").write_text("\n".join(rows) + "\n")
+    options = {
+        **QUICK,
+        "epochs": 3,
+        "pooling": "mean",
+        "mixup": 0.5,
+        "balance": 1.0,
+        "label_share": 0.5,
+        "epoch_clips": 36,
+        "specaugment": {"time_masks": 1, "frequency_masks": 1},
+    }
+    recipe = make_recipe(options, model=str(model), task=str(labels.parent / "tags.csv"))
+    plans: list[Plan] = []
+    folder = run.finetune(
+        recipe, tmp_path / "run", report=lambda e: plans.append(e) if isinstance(e, Plan) else None
+    ).parent
+    assert (plans[0].train, plans[0].steps) == (18, 14)  # half of 36 clips; three epochs of 36 in batches of 8
+    found = {row.metric: row for row in results.read(folder / "results.parquet")}
+    precision = found["mean_average_precision"]
+    assert precision.ci_low is not None and precision.ci_low <= precision.value <= (precision.ci_high or 0)
+    truth = np.array([["tone" in row, "low" in row, "high" in row] for row in rows[1:]])[:, [2, 1, 0]]
+    at, logits = read_predictions(folder / "predictions.parquet")
+    ours = average_precision_score(truth[at], logits, average="macro")  # scikit-learn's
+    assert precision.value == pytest.approx(ours, abs=1e-6)
+    # The head on the mean over time is linear: a clip's logits are the mean of its frames' logits.
+    saved = load_probe(folder)
+    encoder = saved.encoder()
+    waveform = torch.from_numpy(audio.read(labels.parent / "low20.wav", sample_rate=16_000))
+    frames, _ = encoder.frames(waveform)
+    weight, bias = torch.from_numpy(saved.probe.weight), torch.from_numpy(saved.probe.bias)
+    row = [line.split(",")[0] for line in rows[1:]].index("low20.wav")
+    assert (frames @ weight.T + bias).mean(dim=0).tolist() == pytest.approx(logits[at == row][0].tolist(), abs=1e-3)
+
+
+def test_training_ends_on_a_plateau_and_goes_on_where_it_was(model: Path, labels: Path, tmp_path: Path) -> None:
+    # At a rate that teaches nothing: it falls twice, each time after two epochs without a better one, then the end.
+    options = {**QUICK, "epochs": 40, "schedule": "plateau", "patience": 2, "learning_rate": 1e-12, "warmup": 0.0}
+    recipe = make_recipe(options, model=str(model), task=str(labels))
+    decoded = tmp_path / "decoded"
+    run.finetune(recipe, tmp_path / "whole", decoded=decoded)
+    rows = MetricsFile(tmp_path / "whole" / "metrics.jsonl").read()
+    best, waited, factor, ended = -1.0, 0, 1.0, False
+    for row in (row for row in rows if row["valid"] is not None):
+        assert not ended and row["learning_rate"] == pytest.approx(1e-12 * factor)
+        waited = 0 if row["valid"] > best else waited + 1
+        best = max(best, row["valid"])
+        if waited == 2:
+            ended, factor, waited = factor < 0.1, 0.3 * factor, 0
+    assert ended
+    assert decoded.is_dir() and not (tmp_path / "whole" / "audio").exists()
+
+    def stop(event: object) -> None:
+        if isinstance(event, Step) and event.step == rows[len(rows) // 2]["step"]:
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.raises(Interrupted):
+        run.finetune(recipe, tmp_path / "stopped", decoded=decoded, report=stop)
+    run.resume(tmp_path / "stopped", decoded=decoded)
+    again = MetricsFile(tmp_path / "stopped" / "metrics.jsonl").read()
+    assert [{**row, "clips_per_second": None} for row in again] == [{**row, "clips_per_second": None} for row in rows]
+    (tmp_path / "stopped" / "results.parquet").unlink()  # as if killed before it was written
+    run.resume(tmp_path / "stopped", decoded=decoded)
+    assert len(MetricsFile(tmp_path / "stopped" / "metrics.jsonl").read()) == len(rows)
 
 
 def test_the_best_epoch_is_what_is_kept(model: Path, labels: Path, tmp_path: Path) -> None:

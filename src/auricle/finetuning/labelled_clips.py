@@ -1,7 +1,7 @@
 """The clips of a task, decoded once, with what is to be predicted from each and which part it is in."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from auricle import clips as clips_module
 from auricle.clips import ClipReader, Clips, Stretch
 from auricle.errors import AuricleError
+from auricle.finetuning.sampling import nested_share
 from auricle.transfer.splits import Partition, partitions
 from auricle.transfer.targets import Targets, refuse_unlearnable, targets_of
 from auricle.transfer.task import Task
@@ -98,6 +99,19 @@ class LabelledClips:
             return max(asked, shortest)
         median = float(np.median(self.clips.samples[self.train])) / self.clips.sample_rate
         return min(max(median, shortest), max(LONGEST_CROP, shortest))
+
+    def with_share(self, targets: Targets, share: float, *, seed: int) -> "LabelledClips":
+        """With a share of the training clips alone; shares of one seed are nested.
+
+        Raises
+        ------
+        AuricleError
+            When the share has fewer clips than there are classes.
+        """
+        if share == 1:
+            return self
+        chosen = nested_share(targets.indicator[self.rows[self.train]], share=share, seed=seed)
+        return replace(self, train=self.train[chosen])
 
     def waveform(self, clip: int) -> NDArray[np.float32]:
         """All samples of a clip."""

@@ -1,11 +1,15 @@
 """What a fine-tuning run leaves: a model, a probe that uses it, and how good both are on the test part."""
 
 from functools import partial
+from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from auricle import results
+from auricle.files import atomic_write
 from auricle.finetuning import scoring
 from auricle.finetuning.labelled_clips import LabelledClips
 from auricle.finetuning.state import Run
@@ -19,6 +23,7 @@ from auricle.transfer.targets import Targets
 from auricle.transfer.task import Task
 
 RESULTS_FILE = "results.parquet"
+PREDICTIONS_FILE = "predictions.parquet"
 
 
 def finish(run: Run, task: Task, part: Partition, targets: Targets, data: LabelledClips) -> list[Result]:
@@ -51,8 +56,24 @@ def finish(run: Run, task: Task, part: Partition, targets: Targets, data: Labell
             parameter.requires_grad_(True)
         encoder.save_pretrained(run.folder / "model")
         _save_head(run, task, part, targets, data, calibrating, summaries)
+        write_predictions(run.folder / PREDICTIONS_FILE, rows, logits)
         results.write(run.folder / RESULTS_FILE, summaries)
     return summaries
+
+
+def write_predictions(path: Path, rows: NDArray[np.int64], logits: NDArray[np.float32]) -> None:
+    """Write the logits ``(n, outputs)`` of test clips beside their rows ``(n,)`` of the manifest."""
+    flat = pa.array(logits.reshape(-1), pa.float32())
+    table = pa.table({"row": rows, "logits": pa.FixedSizeListArray.from_arrays(flat, logits.shape[1])})
+    with atomic_write(path) as temporary:
+        pq.write_table(table, temporary)
+
+
+def read_predictions(path: Path) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """What :func:`write_predictions` wrote: rows, and their logits."""
+    table = pq.read_table(path)
+    logits = table.column("logits").combine_chunks()
+    return table.column("row").to_numpy(), logits.flatten().to_numpy().reshape(len(table), -1)
 
 
 def _save_head(

@@ -6,7 +6,7 @@ al. 2018 (arXiv 1710.09412), SpecAugment Park et al. 2019 (arXiv 1904.08779).
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import pydantic
 import yaml
@@ -46,15 +46,22 @@ class FineTuning(TrainingSettings):
     positive: str | None = None  # the label to detect, of a user's own manifest
     fold: int | None = None  # which is tested, of a task that has folds; the first by default
 
-    epochs: Positive = 20
+    pooling: Literal["mean", "max", "mean+max"] | None = None  # of frame embeddings under the head; by default its own
+    label_share: Annotated[float, pydantic.Field(gt=0, le=1)] = 1.0  # of the training clips, nested by `seed`
+
+    epochs: Positive = 20  # at most, where `schedule` is plateau
+    epoch_clips: Positive | None = None  # that training sees between two validations; each once when not given
     batch_size: Annotated[int, pydantic.Field(ge=2)] = 32
     learning_rate: Annotated[float, pydantic.Field(gt=0)] = 1e-3  # AdamW's, of the head
     layer_decay: Annotated[float, pydantic.Field(gt=0, le=1)] = 0.75  # learning rate of a layer over the next one's
     weight_decay: Annotated[float, pydantic.Field(ge=0)] = 0.01  # of matrices; norms and biases have none
-    warmup: Share = 0.1  # share of all steps with a rising learning rate; then half a cosine
+    warmup: Share = 0.1  # share of all steps with a rising learning rate
+    schedule: Literal["cosine", "plateau"] = "cosine"  # then half a cosine; or constant until validation stands still
+    patience: Positive = 5  # epochs without a better validation score: the plateau's rate falls, or training ends
     crop_seconds: Annotated[float, pydantic.Field(gt=0)] | None = None  # by default the median training clip, up to 10
     mixup: Annotated[float, pydantic.Field(ge=0)] = 0.0  # α of the Beta distribution of shares; 0 turns it off
     specaugment: SpecAugment = SpecAugment()
+    balance: Share = 0.0  # power of the inverse class frequencies by which clips are drawn; 0 draws all alike
 
     @property
     def label_of_protocol(self) -> str:

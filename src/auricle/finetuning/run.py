@@ -8,8 +8,8 @@
 
 The run's folder holds `recipe.yaml` (everything resolved), `metrics.jsonl`, `rejected.csv`, `checkpoints/` (the
 training state) and at the end `model/` (the encoder of the best epoch), `probe/` (its head, for `auricle predict`) and
-`results.parquet`. A run that is killed at any
-moment and resumed gives the same weights as one that was not, bit for bit on a CPU with the same threads and versions.
+`results.parquet` and `predictions.parquet`. A run that is killed at any moment and resumed gives the same weights as
+one that was not, bit for bit on a CPU with the same threads and versions.
 """
 
 import copy
@@ -18,6 +18,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -35,11 +36,13 @@ from auricle.finetuning.events import Decoding, End, Note, Plan, Report, Step, s
 from auricle.finetuning.labelled_clips import LabelledClips, learnable, measure, partition_of
 from auricle.finetuning.outcome import RESULTS_FILE, finish
 from auricle.finetuning.recipe import FineTuning, read_recipe
-from auricle.finetuning.state import Run
+from auricle.finetuning.sampling import BalancedCrops, balancing_weights
+from auricle.finetuning.state import FALL, Run
 from auricle.models import registry
 from auricle.models.depth import layers_in_order
 from auricle.models.encoder import Encoder
 from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
+from auricle.models.pooled import pooled
 from auricle.training import (
     MetricsFile,
     environment_differences,
@@ -56,9 +59,23 @@ from auricle.transfer.targets import Targets
 from auricle.transfer.task import Task
 from auricle.transfer.task_source import Own, find_task
 
+EXCERPT_HOP = 1.0  # seconds, of a dataset whose clips are excerpts that overlap when it is scored
 
-def finetune(recipe: FineTuning, folder: Path, *, report: Report = say_nothing) -> Path:
+
+def finetune(recipe: FineTuning, folder: Path, *, decoded: Path | None = None, report: Report = say_nothing) -> Path:
     """Start a run in `folder`; returns the folder of the trained model.
+
+    Parameters
+    ----------
+    recipe
+        What to do.
+    folder
+        Of the run.
+    decoded
+        Folder where the task's decoded audio is to be kept for other runs on the same task and fold; by default it lies
+        in the run's folder while the run goes on.
+    report
+        Is told what happens.
 
     Raises
     ------
@@ -72,19 +89,19 @@ def finetune(recipe: FineTuning, folder: Path, *, report: Report = say_nothing) 
             f"{folder} already holds a run; continue it with: auricle finetune --resume {folder}, "
             "or choose another folder"
         )
-    return _train(recipe, folder, report)
+    return _train(recipe, folder, decoded, report)
 
 
-def resume(folder: Path, *, report: Report = say_nothing) -> Path:
+def resume(folder: Path, *, decoded: Path | None = None, report: Report = say_nothing) -> Path:
     """Go on with the run in `folder` from its last checkpoint; returns the folder of the trained model."""
     recipe = read_recipe(folder / "recipe.yaml")
     if (folder / RESULTS_FILE).exists():
         report(End(results.summary(results.read(folder / RESULTS_FILE))))
         return folder / "model"
-    return _train(recipe, folder, report)
+    return _train(recipe, folder, decoded, report)
 
 
-def _train(recipe: FineTuning, folder: Path, report: Report) -> Path:
+def _train(recipe: FineTuning, folder: Path, decoded: Path | None, report: Report) -> Path:
     keep_freed_memory()
     accelerator = make_accelerator(device=recipe.device, precision=recipe.precision, accumulate=recipe.accumulate)
     main = accelerator.is_main_process
@@ -92,29 +109,22 @@ def _train(recipe: FineTuning, folder: Path, report: Report) -> Path:
         report = say_nothing
     recipe.rows_of(accelerator)  # refuses a batch that cannot be divided before any work
     own = Own(label=recipe.label, group=recipe.group, positive=recipe.positive)
-    task = find_task(recipe.task, None if recipe.root is None else Path(recipe.root), own=own)
+    root = None if recipe.root is None else Path(recipe.root)
+    task = find_task(recipe.task, root, own=own, hop=EXCERPT_HOP).listed()
     part = partition_of(task, recipe.fold)
     targets = learnable(task, part)
-    encoder = registry.load(recipe.model, seed=recipe.seed)
+    encoder = pooled(registry.load(recipe.model, seed=recipe.seed), pooling=recipe.pooling)
     with ExitStack() as stack:
         if main:
             stack.enter_context(FolderLock(folder))
         states = list_states(folder / "checkpoints")
         accelerator.wait_for_everyone()  # nobody may write a state before all have looked
         run = _prepare(recipe, encoder, targets, folder, accelerator)
-        data = _open_clips(run, task, part, report)
+        data = _open_clips(run, task, part, decoded or folder / "audio", report)
         crop_seconds = data.crop_seconds(recipe.crop_seconds, shortest=encoder.min_seconds)
-        crops = Crops(
-            data.clips,
-            data.reader,
-            crop_samples=round(crop_seconds * encoder.sample_rate),
-            sampling="clip",
-            padding="repeat",
-            seed=recipe.seed,
-            shortest=encoder.min_samples,
-            members=data.train,
-        )
-        steps = max(1, round(recipe.epochs * len(crops) / recipe.batch_size))
+        data = data.with_share(targets, recipe.label_share, seed=recipe.seed)
+        crops = _crops(recipe, encoder, targets, data, crop_seconds)
+        steps = max(1, round(recipe.epochs * (recipe.epoch_clips or len(crops)) / recipe.batch_size))
         if states:
             state = load_state(states[-1])
             run.restore(state)
@@ -127,7 +137,8 @@ def _train(recipe: FineTuning, folder: Path, report: Report) -> Path:
                 recipe.write(folder / "recipe.yaml")
                 run.save()
         report(_plan(run, task, part, targets, data, crop_seconds, steps))
-        _loop(run, task, targets, data, crops, steps, metrics, report)
+        if not run.stopped:
+            _loop(run, task, targets, data, crops, steps, metrics, report)
         summaries = finish(run, task, part, targets, data)
         if main:
             shutil.rmtree(folder / "audio", ignore_errors=True)
@@ -147,11 +158,27 @@ def _prepare(recipe: FineTuning, encoder: Encoder, targets: Targets, folder: Pat
     return Run(recipe, folder, accelerator, classifier, optimizer, best=copy.deepcopy(classifier.state_dict()))
 
 
-def _open_clips(run: Run, task: Task, part: Partition, report: Report) -> LabelledClips:
+def _crops(recipe: FineTuning, encoder: Encoder, targets: Targets, data: LabelledClips, crop_seconds: float) -> Crops:
+    """The training crops, all clips alike or rare classes more often."""
+    options: dict[str, Any] = {
+        "crop_samples": round(crop_seconds * encoder.sample_rate),
+        "sampling": "clip",
+        "padding": "repeat",
+        "seed": recipe.seed,
+        "shortest": encoder.min_samples,
+        "members": data.train,
+    }
+    if recipe.balance == 0:
+        return Crops(data.clips, data.reader, **options)
+    weights = balancing_weights(targets.indicator[data.rows[data.train]], power=recipe.balance)
+    return BalancedCrops(data.clips, data.reader, weights=weights, **options)
+
+
+def _open_clips(run: Run, task: Task, part: Partition, decoded: Path, report: Report) -> LabelledClips:
     """Find, measure and, when it fits, decode the task's clips."""
     recipe, main = run.recipe, run.accelerator.is_main_process
     measured = measure(task, part, sample_rate=run.classifier.encoder.sample_rate, workers=recipe.workers)
-    cache = run.folder / "audio" if measured.fits(recipe.cache_gib) else None
+    cache = decoded if measured.fits(recipe.cache_gib) else None
     if cache is not None:
         if main:
             for share in measured.decode(cache, workers=recipe.workers):
@@ -183,18 +210,13 @@ def _loop(
         run.step * recipe.batch_size, batch, (steps - run.step) * recipe.accumulate, rows=rows, workers=recipe.workers
     )
     # Epochs end between two steps; clips go on in one stream.
-    ends = {max(1, round((epoch + 1) * len(crops) / recipe.batch_size)) for epoch in range(recipe.epochs)} | {steps}
+    epoch_clips = recipe.epoch_clips or len(crops)
+    ends = {max(1, round((epoch + 1) * epoch_clips / recipe.batch_size)) for epoch in range(recipe.epochs)} | {steps}
     wanted = torch.from_numpy(targets.indicator).float()
     total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
     with stop_requests() as stop, MaskedFrontEnd(classifier.encoder, recipe.specaugment, seed=recipe.seed) as masked:
         for passes, (waveform, clips) in enumerate(batches, start=run.step * recipe.accumulate):
-            rate = learning_rate_at(
-                run.step,
-                peak=recipe.learning_rate,
-                warmup=round(recipe.warmup * steps),
-                total=steps,
-                schedule="cosine",
-            )
+            rate = _learning_rate(run, steps)
             for group in optimizer.param_groups:
                 group["lr"] = rate * group["share"]
             index = torch.arange(passes * batch, (passes + 1) * batch)
@@ -230,7 +252,7 @@ def _loop(
                 state = Step(
                     step=run.step,
                     steps=steps,
-                    epoch=run.step * recipe.batch_size / len(crops),
+                    epoch=run.step * recipe.batch_size / epoch_clips,
                     loss=mean_loss,
                     learning_rate=rate,
                     clips_per_second=since * recipe.batch_size / seconds,
@@ -247,10 +269,21 @@ def _loop(
                     run.save()
                 accelerator.wait_for_everyone()
                 clock = time.perf_counter()
+            if run.stopped:
+                break
             if interrupted and run.step < steps:
                 raise Interrupted(
                     f"stopped at step {run.step:,}; continue with: auricle finetune --resume {run.folder}"
                 )
+
+
+def _learning_rate(run: Run, steps: int) -> float:
+    """Of the head, in the step that comes."""
+    recipe = run.recipe
+    schedule = "cosine" if recipe.schedule == "cosine" else "constant"
+    warmup = round(recipe.warmup * steps)
+    rate = learning_rate_at(run.step, peak=recipe.learning_rate, warmup=warmup, total=steps, schedule=schedule)
+    return rate * FALL**run.falls
 
 
 def _mixed(run: Run, waveform: Tensor, wanted: Tensor, index: Tensor, rows: slice) -> tuple[Tensor, Tensor]:
