@@ -1,12 +1,14 @@
 """The search among embeddings: which vectors point in nearly the same direction, and which are nearest to which.
 
 Vectors in, rows out; what they are of is not known here. All pairs are compared exactly, by matrix products of blocks,
-so that memory stays flat however many vectors there are. Raw embeddings share most of their direction: they are
-whitened first, with the covariance of their own set, shrunk as far as its size demands (Ledoit and Wolf 2004).
+so that memory stays flat however many vectors there are. Raw embeddings share most of their direction: to find what is
+alike each dimension is centred and scaled first; to find copies they are whitened, with the covariance of their own
+set, shrunk as far as its size demands (Ledoit and Wolf 2004).
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -59,33 +61,77 @@ class Nearest:
     similarity: NDArray[np.float32]
 
 
+@dataclass(frozen=True)
+class Scaling:
+    """A set's middle and spread, by which vectors are made comparable: dimension by dimension.
+
+    A dimension that hardly changes within the set (`LEAST_DEVIATION`) is not blown up, one that never does is left out.
+
+    Attributes
+    ----------
+    mean, weight
+        ``(dim,)`` float64: ``(vector - mean) * weight``; the weight is 0 where nothing changes.
+    """
+
+    mean: NDArray[np.float64]
+    weight: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, vectors: Vectors) -> Self:
+        """That of a set ``(n, dim)``, made from `FITTED_ROWS` rows spread evenly over it."""
+        sample = np.asarray(vectors[fitted_rows(len(vectors))], dtype=np.float64)
+        deviation = sample.std(axis=0)
+        kept = deviation > 1e-6 * deviation.max(initial=0)
+        weight = np.zeros(len(deviation))
+        if kept.any():
+            weight[kept] = 1 / np.maximum(deviation[kept], LEAST_DEVIATION * np.median(deviation[kept]))
+        return cls(sample.mean(axis=0), weight)
+
+    def units(self, vectors: Vectors) -> Vectors:
+        """Unit vectors ``(n, dim)`` of vectors ``(n, dim)``; 0 for one that is the middle itself."""
+        return _units((vectors - self.mean) * self.weight)
+
+
+def fitted_rows(count: int) -> NDArray[np.int64]:
+    """The rows of `count`, at most `FITTED_ROWS` and evenly spread, that stand for all."""
+    return np.unique(np.linspace(0, count - 1, min(count, FITTED_ROWS)).round().astype(np.int64))
+
+
+def standardised(vectors: Vectors) -> Vectors:
+    """Unit vectors ``(n, dim)`` that are near where the clips are alike: each dimension centred and scaled."""
+    scaling = Scaling.of(vectors)
+    out = np.empty(vectors.shape, dtype=np.float32)
+    for start in range(0, len(vectors), BLOCK_ROWS):
+        out[start : start + BLOCK_ROWS] = scaling.units(vectors[start : start + BLOCK_ROWS])
+    return out
+
+
 def whitened(vectors: Vectors) -> Vectors:
     """Unit vectors ``(n, k)``, k at most `dim`, in whose coordinates the set has no preferred direction.
 
-    Each dimension is centred and scaled, then the set is turned and scaled by the inverse root of its covariance, whose
-    estimate is shrunk towards the identity; it is made from `FITTED_ROWS` rows spread evenly over the set. A dimension
-    that hardly changes within the set (`LEAST_DEVIATION`) is not blown up, one that never does is left out. Where
-    nothing changes at all there is nothing to measure by: all vectors are then 0.
+    Each dimension is centred and scaled (:class:`Scaling`), then the set is turned and scaled by the inverse root of
+    its covariance, whose estimate is shrunk towards the identity. Where nothing changes at all there is nothing to
+    measure by: all vectors are then 0.
     """
-    rows = np.unique(np.linspace(0, len(vectors) - 1, min(len(vectors), FITTED_ROWS)).round().astype(np.int64))
-    sample = np.asarray(vectors[rows], dtype=np.float64)
-    mean, deviation = sample.mean(axis=0), sample.std(axis=0)
-    kept = deviation > 1e-6 * deviation.max(initial=0)
+    scaling = Scaling.of(vectors)
+    kept = scaling.weight > 0
     if not kept.any():
         return np.zeros((len(vectors), 1), dtype=np.float32)
-    mean, deviation = mean[kept], deviation[kept]
-    deviation = np.maximum(deviation, LEAST_DEVIATION * np.median(deviation))
-    sample = (sample[:, kept] - mean) / deviation
-    weight = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
+    mean, weight = scaling.mean[kept], scaling.weight[kept]
+    sample = (np.asarray(vectors[fitted_rows(len(vectors))][:, kept], dtype=np.float64) - mean) * weight
+    shrinkage = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
     covariance = sample.T @ sample / len(sample)
-    values, axes = np.linalg.eigh((1 - weight) * covariance + weight * np.eye(len(covariance)))
+    values, axes = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * np.eye(len(covariance)))
     turn = axes / np.sqrt(np.maximum(values, values[-1] * 1e-9))
-    out = np.zeros((len(vectors), len(turn)), dtype=np.float32)
+    out = np.empty((len(vectors), len(turn)), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK_ROWS):
-        block = (vectors[start : start + BLOCK_ROWS, kept] - mean) / deviation @ turn
-        length = np.linalg.norm(block, axis=1, keepdims=True)
-        np.divide(block, length, out=out[start : start + BLOCK_ROWS], where=length > 0, casting="same_kind")
+        out[start : start + BLOCK_ROWS] = _units((vectors[start : start + BLOCK_ROWS, kept] - mean) * weight @ turn)
     return out
+
+
+def _units(vectors: NDArray[np.float64]) -> Vectors:
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0).astype(np.float32)
 
 
 def near_pairs(
