@@ -47,7 +47,7 @@ def test_a_second_every_ten_milliseconds_wholly_inside_one_annotation(tmp_path):
 def test_excerpts_of_one_film_as_a_manifest(tmp_path):
     layouts.ava_speech(tmp_path, films=21, gone=0)
     task = WindowedTask(dataset("ava-speech").load(tmp_path))
-    clips = task.clips(task.film("film007")).validate(files=True)
+    clips = task.select(task.numbers("film007")).validate(files=True)
     assert Counter(clips.column("annotation")) == {"NO_SPEECH": 251, "SPEECH_WITH_MUSIC": 101}
     assert (clips.column("start")[:2], clips.column("end")[:2]) == ([900.0, 900.01], [901.0, 901.01])
     assert clips.column("end")[-1] == 906.0
@@ -89,6 +89,35 @@ def test_length_and_hop_are_free():
     assert task.film("f0").starts.tolist() == (0.5 * np.arange(17)).tolist()
     with pytest.raises(AuricleError, match="need a length, a hop and caps above 0, got 1 s every 0 s"):
         Windows(hop=0.0)
+
+
+def test_excerpts_are_numbered_film_after_film():
+    segments = [(0.0, 3.0, "speech"), (3.0, 3.5, "no_speech"), (4.0, 6.0, "no_speech")]
+    task = WindowedTask(films(segments, number=3), Windows(hop=0.5))
+    # 5, 0 and 3 starts of one second every half second.
+    assert task.sizes == {"f0": 8, "f1": 8, "f2": 8}
+    assert task.rows.tolist() == [0] * 5 + [2] * 3 + [3] * 5 + [5] * 3 + [6] * 5 + [8] * 3
+    assert task.numbers("f1").tolist() == list(range(8, 16))
+    asked = np.array([23, 4, 8, 13])
+    assert task.starts(asked).tolist() == [5.0, 2.0, 0.0, 4.0]
+    some = task.select(asked)
+    assert some.column("path") == ["f2.wav", "f0.wav", "f1.wav", "f1.wav"]
+    assert some.column("label") == ["no_speech", "speech", "speech", "no_speech"]
+    assert (some.column("start"), some.column("end")) == ([5.0, 2.0, 0.0, 4.0], [6.0, 3.0, 1.0, 5.0])
+
+
+def test_a_film_without_room_for_an_excerpt_has_no_number():
+    rows = [("a", 2.0), ("b", 0.5), ("c", 2.0)]
+    manifest = Manifest.from_rows(
+        [
+            {"path": name, "start": 0.0, "end": end, "label": "speech", "split": "test", "cluster": name}
+            for name, end in rows
+        ],
+        root=".",
+    )
+    task = WindowedTask(manifest, Windows(hop=1.0))
+    assert (task.sizes, len(task)) == ({"a": 2, "b": 0, "c": 2}, 4)
+    assert task.select(np.arange(4)).column("path") == ["a", "a", "c", "c"]
 
 
 def test_millions_of_excerpts_need_the_memory_of_one_film():

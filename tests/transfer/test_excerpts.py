@@ -1,10 +1,11 @@
 """Excerpts that overlap are embedded as if each were a file of its own, but every film is decoded once."""
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 
@@ -18,9 +19,13 @@ from auricle.stages import Stages
 from auricle.transfer import excerpts
 from auricle.transfer.clip_sets import Embedded, clip_sets, embed
 from auricle.transfer.contestants import Contestant
+from auricle.transfer.run import evaluate_models
+from auricle.transfer.saved_probe import load_probe
+from auricle.transfer.splits import Partition, of_clips
 from auricle.transfer.task import Task
 
 SECONDS = 6.0
+DETECTION: dict[str, Any] = {"kind": "binary", "positive": "speech", "metric": "average_precision"}
 FILMS = {"a": "train", "b": "train", "c": "valid", "d": "test"}
 
 
@@ -41,13 +46,12 @@ def task_of(films: Path, names: str = "abcd", *, hop: float = 0.25) -> Task:
         for start, end, label in ((0.0, 2.5, "speech"), (2.5, 5.9, "no_speech"))
     ]
     cut = WindowedTask(Manifest.from_rows(rows, root=films), Windows(hop=hop))
-    table = [cut.clips(film).table for film in cut]
-    return Task(name=names, title=names, manifest=Manifest(pa.concat_tables(table), films), excerpts=cut)
+    return Task(name=names, title=names, manifest=cut.manifest, excerpts=cut, **DETECTION)
 
 
 def embedded(films: Path, task: Task, *, told: list[EmbedProgress] | None = None) -> Embedded[Contestant]:
     (clips,) = clip_sets([task])
-    assert clips.are_excerpts
+    assert clips.excerpts is not None
     report = (told if told is not None else []).append
     model = Contestant.find("logmel-stats")
     return embed(Stages(films / "stages"), model, clips, device=torch.device("cpu"), progress=report)
@@ -57,10 +61,11 @@ def test_each_excerpt_is_embedded_as_the_same_sound_in_a_file(films: Path) -> No
     task = task_of(films)
     rows, vectors = embedded(films, task).of(task)
     # Starts every 0.25 s of one-second excerpts: 7 in 2.5 s, 10 in 3.4 s, in each of four films.
-    assert len(rows) == len(task.manifest) == 4 * (7 + 10)
+    assert len(rows) == len(task) == 4 * (7 + 10)
     model = registry.load("logmel-stats")
     for row in (0, 6, 7, 40, 67):
-        path, start = task.manifest.column("path")[row], task.manifest.column("start")[row]
+        clip = task.select(np.array([row]))
+        (path,), (start,) = clip.column("path"), clip.column("start")
         waveform = audio.read(films / path, sample_rate=16000, offset=start, duration=1.0)
         np.testing.assert_allclose(vectors[row], model.embed(waveform, sample_rate=16000), rtol=1e-4, atol=1e-4)
 
@@ -141,3 +146,65 @@ def test_a_task_over_some_of_the_films_is_embedded_with_the_other(films: Path) -
     assert one.rows["acd"].tolist() == [*range(17), *range(34, 68)]
     # Other starts are other excerpts.
     assert [clips.name for clips in clip_sets([everything, coarse])] == ["abcd", "cd"]
+
+
+def test_a_task_of_excerpts_is_scored_and_kept_without_a_table_of_them(
+    films: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in FILMS:  # speech is a tone, to be found
+        noise = audio.read(films / f"{name}.wav", sample_rate=16000)
+        noise[:40_000] += 0.3 * np.sin(2 * np.pi * 500 * np.arange(40_000) / 16000).astype(np.float32)
+        audio.write(films / f"{name}.wav", noise.clip(-1, 1), sample_rate=16000)
+    task = task_of(films, hop=0.01)
+    longest: list[int] = []
+    made = Manifest.__post_init__
+
+    def watched(manifest: Manifest) -> None:
+        made(manifest)
+        longest.append(len(manifest))
+
+    monkeypatch.setattr(Manifest, "__post_init__", watched)
+    out = tmp_path / "scores.parquet"
+    run = evaluate_models(["logmel-stats"], [task], out=out, probe_folder=tmp_path / "probe", seeds=[0], workers=1)
+    # 151 starts in 2.5 s and 241 in 3.4 s.
+    assert len(task) == 4 * (151 + 241)
+    assert max(longest, default=0) <= 8  # the annotated segments
+    (score,) = [row for row in run.results if row.is_summary and row.metric == "average_precision"]
+    assert (score.n, score.value) == (151 + 241, 1.0)
+    (prevalence,) = [row for row in run.results if row.is_summary and row.metric == "prevalence"]
+    assert prevalence.value == pytest.approx(151 / 392)
+    (table,) = [pq.read_table(path) for path in (tmp_path / "scores.work").glob("probing/*/predictions.parquet")]
+    rows = table.to_pylist()
+    assert {row["path"] for row in rows} == {"d.wav"}
+    assert [row["row"] for row in rows] == list(range(3 * 392, 4 * 392))
+    assert [row["start"] for row in rows][:3] == [0.0, 0.01, 0.02]
+    assert rows[-1]["end"] == 5.9
+    assert load_probe(tmp_path / "probe").window == 1.0
+
+
+def test_millions_of_excerpts_become_a_task_in_a_few_bytes_each() -> None:
+    minutes = 15
+    rows = [
+        {
+            "path": f"{film}.wav",
+            "start": 60.0 * minute,
+            "end": 60.0 * (minute + 1),
+            "label": ("speech", "no_speech")[minute % 2],
+            "split": "valid" if film < 20 else "test",
+            "cluster": str(film),
+        }
+        for film in range(40)
+        for minute in range(minutes)
+    ]
+    manifest = Manifest.from_rows(rows, root=Path("/nowhere"))
+    tracemalloc.start()
+    task = Task(name="films", title="films", manifest=manifest, kind="binary", excerpts=WindowedTask(manifest))
+    (clips,) = clip_sets([task])
+    assert task.rows is not None
+    spread = of_clips(Partition(None, *(np.arange(first, 600, 3) for first in range(3))), task.rows)
+    held, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(task) == len(clips) == len(np.concatenate([spread.train, spread.valid, spread.test])) == 600 * 5901
+    # The row of each, its place in the set, and its number in one of three parts: 4 + 8 + 8 bytes.
+    assert held < 21 * len(task)
+    assert peak < 40 * len(task)

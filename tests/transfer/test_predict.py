@@ -129,7 +129,9 @@ def test_ravens_table_of_one_recording(probe: Path, field: Path, tmp_path: Path)
         *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
     ]
     assert line.split("\t")[:7] == ["1", "Spectrogram 1", "1", "2.000000", "4.000000", "0.0", "8000.0"]
-    assert dict(zip(header.split("\t"), line.split("\t"), strict=True))["Label"] == "high"
+    row = dict(zip(header.split("\t"), line.split("\t"), strict=True))
+    assert (row["Label"], row["Begin File"], row["File Offset (s)"]) == ("high", "two.wav", "2.000000")
+    assert Path(row["Begin Path"]) == (field / "b" / "two.wav").resolve()  # by which Raven opens the sound
 
 
 def test_ravens_times_over_several_recordings_count_from_the_first(probe: Path, field: Path, tmp_path: Path) -> None:

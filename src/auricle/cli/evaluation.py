@@ -26,6 +26,13 @@ def evaluate(
         str | None, typer.Option(help="Column of what must not stand on both sides of a split: site, speaker, film.")
     ] = None,
     positive: Annotated[str | None, typer.Option(help="Label to detect; the task is then one of detection.")] = None,
+    over_time: Annotated[
+        Literal["whole", "rows"] | None,
+        typer.Option(
+            help="Your rows are segments of recordings that are followed over time: where no row is, nothing sounds "
+            "(whole), or nobody knows (rows)."
+        ),
+    ] = None,
     hop: Annotated[
         float | None, typer.Option(help="Seconds between excerpts of AVA-Speech; 0.01 as published.")
     ] = None,
@@ -35,7 +42,9 @@ def evaluate(
     k_shot: Annotated[
         int | None, typer.Option(help="Learn from so many clips of each class, drawn many times.")
     ] = None,
-    layer: Annotated[str | None, typer.Option(help="Of the models that have it; `all` for every layer.")] = None,
+    layer: Annotated[
+        str | None, typer.Option(help="Of the models that have it; `all` side by side, or `weighted`, learnt.")
+    ] = None,
     pooling: Annotated[str | None, typer.Option(help="Over time: mean, max or mean+max.")] = None,
     seeds: Annotated[int | None, typer.Option(help="Number of probes per fold; by default the protocol's.")] = None,
     check_leaks: Annotated[
@@ -63,7 +72,7 @@ def evaluate(
     sources = [*names, *(str(path) for path in manifest or ())]
     if not sources:
         raise typer.BadParameter("give --task NAME (see `auricle tasks`) or --manifest FILE")
-    own = Own(label, group, positive)
+    own = Own(label, group, positive, over_time)
     keep_freed_memory()
     with progress.EvaluationBar() as bar:
         tasks = find_tasks(sources, root, own=own, hop=hop, cache=work_folder(out) / "datasets")

@@ -1,13 +1,15 @@
 """Short excerpts of annotated recordings, cut film by film and never all in one table.
 
 Ogg (2025) cuts every annotation of AVA-Speech into clips of one second whose starts are 10 ms apart, and caps them for
-each film: millions of clips, of which this module holds one film's starts at a time. Which clips a cap keeps is drawn
-by (seed, film, label), so it does not depend on which films are there.
+each film: millions of clips, of which this module holds one film's starts at a time. They are numbered film after film,
+and whoever needs some of them asks by number. Which clips a cap keeps is drawn by (seed, film, label), so it does not
+depend on which films are there.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,6 +92,7 @@ class WindowedTask:
         self.windows = windows
         self.seed = seed
         self._labels = manifest.column("label")
+        self._paths = manifest.column("path")
         self._starts = np.array(manifest.column("start"), dtype=np.float64)
         lengths = np.array(manifest.column("end"), dtype=np.float64) - self._starts
         fitting = np.floor((lengths - windows.seconds) / windows.hop + _TOLERANCE / windows.hop).astype(np.int64) + 1
@@ -105,6 +108,22 @@ class WindowedTask:
         return list(self._rows_of)
 
     @cached_property
+    def sizes(self) -> dict[str, int]:
+        """Number of excerpts of each film, after the caps."""
+        return {
+            name: sum(min(int(self._counts[rows].sum()), cap) for rows, _, cap in self._shares(name))
+            for name in self._rows_of
+        }
+
+    @cached_property
+    def rows(self) -> NDArray[np.int32]:
+        """``(n,)``: row of the manifest whose segment holds each excerpt; four bytes are all that is kept of one."""
+        found = np.empty(len(self), dtype=np.int32)
+        for film, first in zip(self, self._firsts, strict=True):
+            found[first : first + len(film.rows)] = film.rows
+        return found
+
+    @cached_property
     def counts(self) -> dict[tuple[str, str], int]:
         """Number of excerpts by (split, label), after the caps."""
         counts: dict[tuple[str, str], int] = {}
@@ -117,7 +136,7 @@ class WindowedTask:
         return counts
 
     def __len__(self) -> int:
-        return sum(self.counts.values())
+        return sum(self.sizes.values())
 
     def __iter__(self) -> Iterator[FilmWindows]:
         return (self.film(name) for name in self._rows_of)
@@ -132,27 +151,61 @@ class WindowedTask:
         """
         if name not in self._rows_of:
             raise AuricleError(f"{self.manifest.source} has no film {name}; it has {', '.join(self._rows_of)}")
-        rows = np.array(self._rows_of[name])
-        split = self._splits[rows[0]]
-        if split == "train":
-            labels = [self._labels[row] for row in rows]
-            parts = [
-                self._drawn(rows[[mine == label for mine in labels]], f"{name}/{label}", self.windows.train_clips)
-                for label in sorted(set(labels))
-            ]
-        else:
-            parts = [self._drawn(rows, name, self.windows.scored_clips)]
+        parts = [self._drawn(*share) for share in self._shares(name)]
         of_row, number = (np.concatenate(column) for column in zip(*parts, strict=True))
         order = np.lexsort((number, of_row))
         of_row, number = of_row[order], number[order]
         starts = np.round(self._starts[of_row] + number * self.windows.hop, 6)
-        return FilmWindows(self.manifest.column("path")[rows[0]], name, split, starts, of_row)
+        first = self._rows_of[name][0]
+        return FilmWindows(self._paths[first], name, self._splits[first], starts, of_row)
 
-    def clips(self, film: FilmWindows) -> Manifest:
-        """The excerpts of one film as a manifest: its rows with ``start`` and ``end`` of each excerpt."""
-        cut = self.manifest.select(film.rows)
-        ends = np.round(film.starts + self.windows.seconds, 6)
-        return cut.with_column("start", film.starts.tolist()).with_column("end", ends.tolist())
+    def numbers(self, name: str) -> NDArray[np.int64]:
+        """Numbers of the excerpts of a film."""
+        first = self._firsts[self.films.index(name)]
+        return np.arange(first, first + self.sizes[name])
+
+    def has(self, other: "WindowedTask", name: str) -> bool:
+        """Whether a film of another task is here too, with the same excerpts in the same order."""
+        if name not in self._rows_of or self.sizes[name] != other.sizes[name]:
+            return False
+        mine, yours = self.film(name), other.film(name)
+        files = self.manifest.root / mine.path, other.manifest.root / yours.path
+        same_length = self.windows.seconds == other.windows.seconds
+        return files[0] == files[1] and same_length and np.array_equal(mine.starts, yours.starts)
+
+    def starts(self, numbers: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+        """Seconds at which some excerpts start, by their numbers ``(n,)``; film by film."""
+        found = np.empty(len(numbers), dtype=np.float64)
+        film_of = np.searchsorted(self._firsts, numbers, side="right") - 1
+        for place, name in enumerate(self._rows_of):
+            own = np.flatnonzero(film_of == place)
+            if len(own):
+                found[own] = self.film(name).starts[numbers[own] - self._firsts[place]]
+        return found
+
+    def select(self, numbers: NDArray[np.integer[Any]]) -> Manifest:
+        """Some excerpts, by their numbers, as a manifest: their segments' rows with ``start`` and ``end`` of each."""
+        starts = self.starts(numbers)
+        cut = self.manifest.select(self.rows[numbers])
+        ends = np.round(starts + self.windows.seconds, 6)
+        return cut.with_column("start", starts.tolist()).with_column("end", ends.tolist())
+
+    @cached_property
+    def _firsts(self) -> NDArray[np.int64]:
+        """Number of the first excerpt of each film; that of the next one where a film has none."""
+        sizes = np.array(list(self.sizes.values()), dtype=np.int64)
+        return np.cumsum(sizes) - sizes
+
+    def _shares(self, name: str) -> list[tuple[NDArray[np.int64], str, int]]:
+        """The parts of a film that a cap is of: rows of the manifest, what the draw is called, and the cap."""
+        rows = np.array(self._rows_of[name])
+        if self._splits[rows[0]] != "train":
+            return [(rows, name, self.windows.scored_clips)]
+        labels = [self._labels[row] for row in rows]
+        return [
+            (rows[[mine == label for mine in labels]], f"{name}/{label}", self.windows.train_clips)
+            for label in sorted(set(labels))
+        ]
 
     def _drawn(self, rows: NDArray[np.int64], purpose: str, cap: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """(row, number within its segment) of at most `cap` excerpts of these rows."""

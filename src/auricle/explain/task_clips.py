@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from auricle import randomness
+from auricle.datasets.check import check
 from auricle.datasets.registry import dataset, list_datasets
 from auricle.datasets.windows import WindowedTask
 from auricle.errors import AuricleError
@@ -78,9 +78,10 @@ def task_clips(source: str, root: Path | None = None, *, clips: int = CLIPS, see
     """
     if clips < FEWEST_CLIPS:
         raise AuricleError(f"clips is {clips}: distances between clips need {FEWEST_CLIPS} or more")
+    manifest: Manifest | WindowedTask
     name = source.lower().replace("_", "-")
     if name in list_datasets():
-        manifest, part = _published(name, root)
+        manifest, part, name = _published(name, root)
     else:
         path = Path(source).expanduser()
         if not path.exists():
@@ -92,23 +93,21 @@ def task_clips(source: str, root: Path | None = None, *, clips: int = CLIPS, see
     if len(manifest) < FEWEST_CLIPS:
         raise AuricleError(f"{name} has {len(manifest)} clips in its {part}: {FEWEST_CLIPS} or more are needed")
     available = len(manifest)
+    chosen = np.arange(available)
     if available > clips:
-        generator = randomness.generator(seed, f"explained clips of {name}")
-        manifest = manifest.select(np.sort(generator.choice(available, clips, replace=False)))
-    return TaskClips(name=name, manifest=manifest, part=part, available=available)
+        generator = randomness.generator(seed, f"explained clips of {name.partition(' (')[0]}")
+        chosen = np.sort(generator.choice(available, clips, replace=False))
+    return TaskClips(name=name, manifest=manifest.select(chosen), part=part, available=available)
 
 
-def _published(name: str, root: Path | None) -> tuple[Manifest, str]:
-    """The validation part of a dataset, cut into excerpts where it is scored by them."""
+def _published(name: str, root: Path | None) -> tuple[Manifest | WindowedTask, str, str]:
+    """The validation part of a dataset, cut into excerpts where it is scored by them; and what the copy is called."""
     if root is None:
         raise AuricleError(f"{name} is a dataset: give --root, the folder of all data, or set AURICLE_DATA")
     entry = dataset(name)
-    manifest, part = _validation(entry.load(root), entry.valid_folds or None)
-    if entry.windows is not None:
-        cut = WindowedTask(manifest, entry.windows)
-        tables = [cut.clips(film).table for film in cut if len(film.starts)]
-        manifest = Manifest(pa.concat_tables(tables), manifest.root, manifest.source)
-    return manifest, part
+    copy = check(entry, root)
+    manifest, part = _validation(copy.manifest, entry.valid_folds or None)
+    return manifest if entry.windows is None else WindowedTask(manifest, entry.windows), part, copy.name
 
 
 def _validation(manifest: Manifest, valid_folds: tuple[int, ...] | None) -> tuple[Manifest, str]:

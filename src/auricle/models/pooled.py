@@ -17,6 +17,7 @@ from auricle.models.encoder import Encoder, EncoderConfig
 from auricle.models.pooling import FrameStatistics
 
 ALL_LAYERS = "all"
+WEIGHTED_LAYERS = "weighted"
 Pooling = Literal["mean", "max", "mean+max"]
 POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
@@ -30,7 +31,8 @@ class PooledConfig(EncoderConfig):
     architecture, encoder
         The inner encoder and its configuration.
     layer
-        One of its `layer_names`, ``"all"`` for every layer side by side, or None for its frame embeddings.
+        One of its `layer_names`, ``"all"`` for every layer side by side, ``"weighted"`` for those as wide as the last,
+        or None for its frame embeddings.
     pooling
         ``"mean"`` or ``"max"`` over time, ``"mean+max"`` for their sum as in BYOL-A, or None for the encoder's own.
     """
@@ -51,10 +53,7 @@ class Pooled(EncoderAround):
     def __init__(self, encoder: Encoder, config: PooledConfig) -> None:
         super().__init__(encoder, config)
         self.layer, self.pooling = config.layer, config.pooling
-        if config.layer is None:
-            self._names: tuple[str, ...] = ()
-        else:
-            self._names = encoder.layer_names if config.layer == ALL_LAYERS else (config.layer,)
+        self._names = _names_of(encoder, config.layer)
         choices = ", ".join(choice for choice in (config.layer, config.pooling) if choice is not None)
         self.name = f"{encoder.name} ({choices})" if choices else encoder.name
 
@@ -92,8 +91,8 @@ class Pooled(EncoderAround):
     def embedding_parts(self) -> Mapping[str, int]:
         """Name and dimensions of each layer that a frame is made of, in order.
 
-        With ``layer="all"`` and a pooling, ``(n, embedding_dim)`` embeddings of a transformer, whose layers are all as
-        wide, are ``(n, layers, dim)``: what a learnt weighted sum of layers takes.
+        With ``layer="weighted"`` they are equally wide: embeddings ``(n, embedding_dim)`` are ``(n, layers, dim)``,
+        what a learnt weighted sum of layers takes.
         """
         if not self._names:
             return {"frames": self.encoder.frame_dim}
@@ -133,7 +132,8 @@ def pooled(encoder: Encoder, *, layer: str | None = None, pooling: str | None = 
     encoder
         Any.
     layer
-        One of its `layer_names`, or ``"all"`` for every layer side by side.
+        One of its `layer_names`, ``"all"`` for every layer side by side, or ``"weighted"`` for all that are as wide as
+        the last, side by side for a probe to weigh.
     pooling
         ``"mean"``, ``"max"`` or ``"mean+max"`` (their sum); the encoder's own when not given.
 
@@ -162,10 +162,28 @@ def pooled(encoder: Encoder, *, layer: str | None = None, pooling: str | None = 
 def _refuse_unknown(encoder: Encoder, layer: str | None, pooling: str | None) -> None:
     if pooling is not None and pooling not in POOLINGS:
         raise AuricleError(f"pooling is {pooling!r}: expected {', '.join(POOLINGS)}")
-    if layer is None or (layer == ALL_LAYERS and encoder.layer_names) or layer in encoder.layer_names:
+    if layer is None or layer in encoder.layer_names or (layer == ALL_LAYERS and encoder.layer_names):
+        return
+    if layer == WEIGHTED_LAYERS and encoder.layer_names:
+        names = _names_of(encoder, layer)
+        if len(names) == 1 or encoder.embedding_dim != encoder.frame_dim:
+            raise AuricleError(f"{encoder.name} has no layers to weigh: none but {names[0]} is as wide as its last")
         return
     if not encoder.layer_names:
         raise AuricleError(f"{encoder.name} has no layers to choose from, but {layer!r} was asked for")
     raise AuricleError(
-        f"{encoder.name} has no layer {layer!r}: choose {', '.join(encoder.layer_names)} or {ALL_LAYERS}"
+        f"{encoder.name} has no layer {layer!r}: choose {', '.join(encoder.layer_names)}, {ALL_LAYERS} "
+        f"or {WEIGHTED_LAYERS}"
     )
+
+
+def _names_of(encoder: Encoder, layer: str | None) -> tuple[str, ...]:
+    """The layers that a choice is of."""
+    if layer is None:
+        return ()
+    if layer == ALL_LAYERS:
+        return encoder.layer_names
+    if layer == WEIGHTED_LAYERS:
+        widest = encoder.layer_dims[encoder.layer_names[-1]]
+        return tuple(name for name, dim in encoder.layer_dims.items() if dim == widest)
+    return (layer,)

@@ -26,7 +26,7 @@ from auricle.stages import Finished, Stage, Stages
 from auricle.study.definition import Part, Rsa
 from auricle.study.encoders import StudyEncoder
 from auricle.transfer.clip_sets import Embedded, Rows
-from auricle.transfer.splits import partitions
+from auricle.transfer.splits import of_clips, partitions
 from auricle.transfer.task import Task, clips_of
 
 DESCRIPTION_VERSION = 3
@@ -37,8 +37,11 @@ PERMUTATIONS = 1000
 
 
 def choose_clips(task: Task, *, part: Part, clips: int, seed: int) -> Rows:
-    """Rows of a task's manifest, ascending: a random choice of at most `clips` of a part."""
-    rows = partitions(task.manifest)[0].valid if part == "valid" else np.arange(len(task.manifest))
+    """Numbers of a task's clips, ascending: a random choice of at most `clips` of a part."""
+    rows = np.arange(len(task))
+    if part == "valid":
+        chosen = partitions(task.manifest)[0]
+        rows = (chosen if task.rows is None else of_clips(chosen, task.rows)).valid
     if len(rows) > clips:
         rows = np.sort(randomness.generator(seed, f"clips of {task.short_name}").choice(rows, clips, replace=False))
     return rows
@@ -65,10 +68,8 @@ def describe(stages: Stages, task: Task, settings: Rsa, *, seed: int) -> Describ
     rows = choose_clips(task, part=settings.part, clips=settings.clips, seed=seed)
 
     def work(folder: Path) -> dict[str, Any]:
-        clips = clips_of(task.manifest)
         found = {name: np.full(len(rows), np.nan) for name in names}
-        for position, row in enumerate(rows):
-            path, start, end = clips[row]
+        for position, (path, start, end) in enumerate(clips_of(task.select(rows))):
             try:
                 waveform = audio.read(
                     Path(path), sample_rate=SAMPLE_RATE, offset=start, duration=None if end is None else end - start

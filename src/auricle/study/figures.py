@@ -96,9 +96,9 @@ def pictures(shown: Sequence[Picture]) -> str:
     with page_figure(3.1 * lines) as figure:
         panels = figure.subplots(lines, columns, squeeze=False)
         for axes, picture in zip(panels.flat, shown, strict=False):
-            labels = picture.task.manifest.column("label")
+            labels = picture.task.select(picture.rows).column("label")
             title = f"{picture.task.name} · {picture.encoder.title}" if several else picture.task.name
-            scatter(axes, picture.points, [labels[row] for row in picture.rows], title=title)
+            scatter(axes, picture.points, labels, title=title)
             for drawn in axes.collections:
                 drawn.set_rasterized(True)
         for axes in panels.flat[len(shown) :]:

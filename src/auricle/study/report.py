@@ -117,19 +117,18 @@ def _pictures(outcome: Outcome) -> str:
 def _map(outcome: Outcome, picture: Picture) -> str:
     settings = outcome.study.map
     assert settings is not None
-    clips = clips_of(picture.task.manifest)
-    chosen = [clips[row] for row in picture.rows]
+    shown = picture.task.select(picture.rows)
+    chosen = clips_of(shown)
     sounds = excerpts(
         [Path(path) for path, _, _ in chosen],
         starts=[start for _, start, _ in chosen],
         ends=[end for _, _, end in chosen],
         budget=round(settings.megabytes * 1e6),
     )
-    names, labels = (picture.task.manifest.column(column) for column in ("path", "label"))
     fragment = sound_map(
         picture.points,
-        names=[names[row] for row in picture.rows],
-        labels=[labels[row] for row in picture.rows],
+        names=shown.column("path"),
+        labels=shown.column("label"),
         sounds=sounds.sounds,
         identity="sound-map",
         title=f"Map of {picture.task.name}",

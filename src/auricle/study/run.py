@@ -125,7 +125,7 @@ class _Run:
             root = study.data_folder()
             diets = [sources.find_diet(name, parts, root) for name, parts in study.diets.items()]
             tasks = [sources.find_task(task, root) for task in study.tasks]
-            self.report(events.Data(False, sum(len(task.manifest) for task in tasks), len(tasks), None))
+            self.report(events.Data(False, sum(len(task) for task in tasks), len(tasks), None))
         for diet in diets:
             for task in tasks:
                 shared = sources.overlap(diet, task)

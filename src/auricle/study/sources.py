@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
+
 from auricle import synth
 from auricle.datasets.registry import dataset, list_datasets, training_part
 from auricle.errors import AuricleError
@@ -99,7 +101,9 @@ def overlap(diet: Diet, task: Task) -> int:
     files = {path for path, _, _ in diet.clips()}
     held_out = task.manifest
     splits = held_out.column("split") if held_out.has("split") and not held_out.has("fold") else None
+    clips = [1] * len(held_out) if task.rows is None else np.bincount(task.rows, minlength=len(held_out)).tolist()
     return sum(
-        path in files and (splits is None or splits[row] != "train")
+        clips[row]
         for row, (path, _, _) in enumerate(clips_of(held_out))
+        if path in files and (splits is None or splits[row] != "train")
     )

@@ -115,5 +115,5 @@ def split_of(task: Task) -> str:
     if task.manifest.has("fold"):
         folds = len(set(task.manifest.column("fold")))
         return f"{folds} folds, each tested once"
-    splits = task.manifest.column("split")
-    return " · ".join(f"{splits.count(name):,} {name}" for name in ("train", "valid", "test"))
+    splits = task.counts("split")
+    return " · ".join(f"{splits[name]:,} {name}" for name in ("train", "valid", "test"))

@@ -87,15 +87,15 @@ def tasks(outcome: Outcome) -> str:
     lines = []
     for task in outcome.tasks:
         manifest = task.manifest
-        clips = f"{len(manifest):,}"
-        if task.published_clips not in (None, len(manifest)):
+        clips = f"{len(task):,}"
+        if task.published_clips not in (None, len(task)):
             clips += f"<small>local copy; the release has {task.published_clips:,}</small>"
         cells = [
             f"<td>{clips}</td>",
             f"<td>{len(set(manifest.column('label'))):,}</td>",
             f'<td class="words">{text(split_of(task))}</td>',
             f'<td class="words about">{text(_about(task))}</td>',
-            f"<td><code>{manifest.fingerprint[:12]}</code></td>",
+            f"<td><code>{task.fingerprint[:12]}</code></td>",
         ]
         lines.append(line(f"<th>{text(task.name)}</th>", cells))
     return table(["task", "clips", "classes", "split", "about", "fingerprint"], lines, words=("split", "about"))

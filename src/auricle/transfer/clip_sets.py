@@ -15,6 +15,7 @@ import torch
 from numpy.lib.format import open_memmap
 from numpy.typing import NDArray
 
+from auricle.datasets.windows import WindowedTask
 from auricle.embedding import EmbedProgress, embed_manifest
 from auricle.embedding.file import rejected_path
 from auricle.files import atomic_write
@@ -51,6 +52,10 @@ class Candidate(Protocol):
     def names(self) -> Mapping[str, str | None]:
         """What results call it: ``model`` and, where there is one, ``diet``, ``layer``, ``pooling``."""
 
+    @property
+    def weighed_layers(self) -> int:
+        """Of how many layers its embeddings are made, side by side, for probes to weigh; 1 where they are one thing."""
+
     def load(self, device: torch.device) -> Encoder:
         """The encoder itself, ready to embed."""
 
@@ -67,13 +72,13 @@ class ClipSet:
     name
         Of the task with the most of them.
     manifest
-        The clips without any labels.
+        The clips without any labels, or the segments that they are excerpts of.
     rows
         For each task over these clips the row of each of its clips.
     sound
         Fingerprint of what is heard.
-    are_excerpts
-        Whether they overlap each other by far the most, so that each recording is best decoded once.
+    excerpts
+        The clips, where they are excerpts, which overlap each other so much that each recording is decoded once.
     by_frames
         Whether they are recordings of which every frame is embedded.
     """
@@ -82,8 +87,11 @@ class ClipSet:
     manifest: Manifest
     rows: Mapping[str, Rows]
     sound: str
-    are_excerpts: bool = False
+    excerpts: WindowedTask | None = None
     by_frames: bool = False
+
+    def __len__(self) -> int:
+        return len(self.manifest if self.excerpts is None else self.excerpts)
 
 
 @dataclass(frozen=True)
@@ -101,13 +109,13 @@ class Embedded(Generic[CandidateT]):
         return path if self.stage.facts["rejected"] else None
 
     def of(self, task: Task) -> tuple[Rows, NDArray[np.float32]]:
-        """The rows of a task's manifest that could be embedded, and their embeddings ``(rows, dim)``.
+        """The clips of a task that could be embedded, by their numbers, and their embeddings ``(clips, dim)``.
 
         Where the task is the whole clip set the array lies on disk; else its part is taken into memory.
         """
         # Copy on write: torch takes no array that must not be written, and nobody writes.
         vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="c")
-        place = np.full(len(self.clips.manifest), -1, dtype=np.int64)
+        place = np.full(len(self.clips), -1, dtype=np.int64)
         clips = np.load(self.stage.folder / _CLIPS)
         there = np.flatnonzero(clips >= 0)
         place[clips[there]] = there
@@ -122,7 +130,7 @@ class Embedded(Generic[CandidateT]):
         """How to get the frame embeddings of a task's recordings, and those that could be embedded."""
         vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="r")
         times, recording = (np.load(self.stage.folder / name) for name in (_TIMES, _CLIPS))
-        return frames_of(recordings_of(task).column("path"), vectors, recording, times)
+        return frames_of(recordings_of(task.manifest).column("path"), vectors, recording, times)
 
 
 def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
@@ -150,7 +158,8 @@ def clip_sets(tasks: Sequence[Task]) -> list[ClipSet]:
 
 
 def _frame_set(task: Task) -> ClipSet:
-    plain = recordings_of(task)
+    recordings = recordings_of(task.manifest)
+    plain = Manifest(recordings.table.select(["path"]), recordings.root, recordings.source)
     numbered = plain.with_column(_CLIP, list(range(len(plain))))
     rows = {task.name: np.arange(len(plain))}
     return ClipSet(task.name, numbered, rows, fingerprint_of_sound(plain), by_frames=True)
@@ -158,26 +167,18 @@ def _frame_set(task: Task) -> ClipSet:
 
 def _excerpt_sets(tasks: Sequence[Task]) -> list[ClipSet]:
     """The excerpts of tasks that cut them; one whose recordings are all among another's is embedded with it."""
-    found: list[tuple[Task, dict[str, int], dict[str, Rows]]] = []
-    for task in sorted(tasks, key=lambda task: -len(task.manifest)):
-        paths = task.manifest.table.column("path").to_numpy(zero_copy_only=False)
-        starts = task.manifest.table.column("start").to_numpy()
-        firsts = {str(paths[row]): row for row in np.flatnonzero(np.r_[True, paths[1:] != paths[:-1]])[::-1]}
-        sizes = dict(zip(*np.unique(paths, return_counts=True), strict=True))
-        for host, at, rows in found:
-            host_starts = host.manifest.table.column("start").to_numpy()
-            same = host.manifest.root == task.manifest.root and all(
-                path in at and np.array_equal(host_starts[at[path] :][: sizes[path]], starts[first:][: sizes[path]])
-                for path, first in firsts.items()
-            )
-            if same:
-                rows[task.name] = np.concatenate(
-                    [at[path] + np.arange(sizes[path]) for path in sorted(firsts, key=lambda path: firsts[path])]
-                )
+    found: list[tuple[Task, WindowedTask, dict[str, Rows]]] = []
+    for task in sorted(tasks, key=lambda task: -len(task)):
+        own = task.excerpts
+        assert own is not None
+        for _, host, rows in found:
+            films = [film for film in own.films if own.sizes[film]]
+            if all(host.has(own, film) for film in films):
+                rows[task.name] = np.concatenate([host.numbers(film) for film in films])
                 break
         else:
-            found.append((task, firsts, {task.name: np.arange(len(task.manifest))}))
-    return [ClipSet(task.name, _plain(task), rows, task.sound, are_excerpts=True) for task, _, rows in found]
+            found.append((task, own, {task.name: np.arange(len(task))}))
+    return [ClipSet(task.name, cut.manifest, rows, task.sound, excerpts=cut) for task, cut, rows in found]
 
 
 def _plain(task: Task) -> Manifest:
@@ -198,10 +199,10 @@ def embed(
     """Embed a clip set, or go on with it; nothing if it is finished."""
 
     def work(folder: Path) -> dict[str, Any]:
-        if clips.are_excerpts:
+        if clips.excerpts is not None:
             return embed_excerpts(
                 encoder.load(device),
-                clips.manifest,
+                clips.excerpts,
                 vectors=folder / _VECTORS,
                 clips=folder / _CLIPS,
                 rejected=folder / REJECTED,

@@ -8,6 +8,7 @@ are kept, so that two models can be compared clip by clip.
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -27,7 +28,7 @@ from auricle.transfer.protocols import Protocol
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.scoring import Scores, score
 from auricle.transfer.selection import select_probes
-from auricle.transfer.splits import Partition, partitions
+from auricle.transfer.splits import Partition, of_clips, partitions
 from auricle.transfer.targets import Kind as Kind
 from auricle.transfer.targets import Targets, refuse_unlearnable, targets_of
 from auricle.transfer.vectors import tensor_of
@@ -118,6 +119,8 @@ def evaluate(
     seeds: Sequence[int] | None = None,
     k: int | None = None,
     draws: int = DRAWS,
+    rows: NDArray[np.integer[Any]] | None = None,
+    layers: int = 1,
     replicates: int = REPLICATES,
     keep_probes: bool = False,
     device: str | torch.device = "cpu",
@@ -127,7 +130,8 @@ def evaluate(
     Parameters
     ----------
     embeddings
-        ``(n, dim)``, one row per row of `manifest`; an array on disk (`numpy.memmap`) is never taken into memory whole.
+        ``(n, dim)``, one row per row of `manifest`, or as `rows` says; an array on disk (`numpy.memmap`) is never taken
+        into memory whole.
     manifest
         Its column ``label`` is learnt (``labels`` of a multi-label task, ``target`` of a regression); ``fold``, or else
         ``split``, says from what; ``cluster``, or else ``group``, is the unit of the bootstrap.
@@ -148,6 +152,12 @@ def evaluate(
         Learn from so many clips per class only, and select by as many; results carry it.
     draws
         How often they are drawn; each draw is a seed of its own, in place of `seeds`.
+    rows
+        ``(n,)``: of which row of `manifest` each embedding is, where clips are excerpts of what a row stands for;
+        predictions then count clips, and know their path alone. By default every row is a clip.
+    layers
+        Of so many layers of an encoder embeddings are made, side by side and equally wide; a probe then learns how to
+        weigh them, and takes their sum.
     replicates
         Bootstrap resamples.
     keep_probes
@@ -161,13 +171,15 @@ def evaluate(
         When embeddings and manifest do not match, an embedding is not finite, a clip has no label, a class has no
         training clips, or there is no validation or test part.
     """
-    x = tensor_of(embeddings, manifest, device=device)
+    x = tensor_of(embeddings, manifest, rows=rows, device=device)
     chosen = protocol_named(protocol)
     if settings is None or settings == chosen.settings:
         settings = chosen.settings_for(task)
     targets = targets_of(manifest, kind=kind, positive=positive)
+    if rows is not None:
+        targets = targets.of_clips(rows)
     seeds = _seeds(chosen, settings, seeds, k, draws)
-    parts = [_parts(manifest, targets, chosen, seed, k) for seed in seeds]
+    parts = [_parts(manifest, targets, chosen, seed, k, rows) for seed in seeds]
     for of_seed in parts:
         refuse_unlearnable(targets, of_seed, manifest.source)
 
@@ -175,17 +187,19 @@ def evaluate(
     neighbours: set[int] = set()
     scores: list[NDArray[np.float32]] = []
     if settings.neighbours:
+        if layers > 1:
+            raise AuricleError(f"the protocol {protocol} trains nothing that could weigh layers: choose another one")
         votes = [[vote(x, targets, part, settings) for part in of_seed] for of_seed in parts]
         scores = [np.concatenate([part.scores for part in of_seed]) for of_seed in votes]
         neighbours = {part.neighbours for of_seed in votes for part in of_seed}
     else:
-        selected = select_probes(x, targets, list(zip(seeds, parts, strict=True)), settings)
+        selected = select_probes(x, targets, list(zip(seeds, parts, strict=True)), settings, layers=layers)
         scores = [np.concatenate([probe.test_scores(x) for probe in of_seed]) for of_seed in selected]
         if keep_probes:
             probes = [probe.fitted(x) for of_seed in selected for probe in of_seed]
 
     test = np.concatenate([part.test for part in parts[0]])
-    cluster = _clusters(manifest, test)
+    cluster = _clusters(manifest, test if rows is None else rows[test])
     measured = score(
         kind,
         targets.indicator[test, 0] if kind == "binary" else targets.values[test],
@@ -209,7 +223,7 @@ def evaluate(
         n=len(test),
         k=k if k is not None else next(iter(neighbours)) if len(neighbours) == 1 else None,
     )
-    table = predictions.predictions_table(manifest, parts[0], cluster, seeds, targets, scores)
+    table = predictions.predictions_table(manifest, parts[0], cluster, seeds, targets, scores, rows=rows)
     return Evaluation(result_rows(measured, seeds, row), table, tuple(probes))
 
 
@@ -237,8 +251,17 @@ def _seeds(
     return seeds[:1] if settings.neighbours else seeds  # neighbours are the same for all
 
 
-def _parts(manifest: Manifest, targets: Targets, chosen: Protocol, seed: int, k: int | None) -> list[Partition]:
+def _parts(
+    manifest: Manifest,
+    targets: Targets,
+    chosen: Protocol,
+    seed: int,
+    k: int | None,
+    rows: NDArray[np.integer[Any]] | None,
+) -> list[Partition]:
     parts = partitions(manifest, division=chosen.division, seed=seed)
+    if rows is not None:
+        parts = [of_clips(part, rows) for part in parts]
     if k is None:
         return parts
     return [shots(targets, part, k=k, draw=seed, source=manifest.source) for part in parts]
@@ -251,7 +274,7 @@ def _answers(kind: Kind, scores: NDArray[np.float32]) -> NDArray[np.generic]:
     return scores if kind == "multi-label" else scores[:, 0]
 
 
-def _clusters(manifest: Manifest, rows: Rows) -> list[str | None]:
+def _clusters(manifest: Manifest, rows: NDArray[np.integer[Any]]) -> list[str | None]:
     for name in ("cluster", "group"):
         if manifest.has(name):
             values = manifest.column(name)

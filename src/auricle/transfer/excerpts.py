@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from auricle import audio
 from auricle.audio import AudioError
+from auricle.datasets.windows import WindowedTask
 from auricle.embedding import EmbedProgress
 from auricle.embedding.batches import Embedder, Rows, device_of
 from auricle.embedding.bulk import BATCH_SECONDS, BATCH_SECONDS_ON_GPU
@@ -23,47 +24,54 @@ from auricle.embedding.file import Rejected, write_rejected
 from auricle.embedding.pools import Clip
 from auricle.errors import AuricleError
 from auricle.files import atomic_write, disk_full_is_an_error
-from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 
 STRETCH_SECONDS = 600.0  # of a recording that are in memory at a time
 
+_ROUNDING = 1e-6  # seconds
 _PARTIAL = "partial.npy"
 _STATE = "partial.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Stretch:
-    """Consecutive rows of one recording, ``first`` to before ``last``, and the seconds that they span."""
+    """Consecutive excerpts of one recording, numbered from `first`, and where they are in seconds."""
 
     path: Path
     first: int
-    last: int
-    start: float
-    end: float
+    starts: NDArray[np.float64]
+    ends: NDArray[np.float64]
+
+    @property
+    def start(self) -> float:
+        return float(self.starts.min())
+
+    @property
+    def end(self) -> float:
+        return float(self.ends.max())
 
 
 def embed_excerpts(
     model: Encoder,
-    manifest: Manifest,
+    cut: WindowedTask,
     *,
     vectors: Path,
     clips: Path,
     rejected: Path,
     progress: Callable[[EmbedProgress], None],
 ) -> dict[str, Any]:
-    """Embed every row of a manifest of excerpts, each with ``start`` and ``end``.
+    """Embed every excerpt of annotated recordings, one recording after the other.
 
     Parameters
     ----------
     model
         The encoder, on the device where it shall work.
-    manifest
-        The excerpts; those of a recording follow each other.
+    cut
+        The excerpts.
     vectors
-        Is written: ``.npy``, ``(rows, dim)`` float32.
+        Is written: ``.npy``, ``(excerpts, dim)`` float32.
     clips
-        Is written: ``.npy``, the row of the manifest at each place of `vectors`, -1 where it could not be embedded.
+        Is written: ``.npy``, the number of the excerpt at each place of `vectors`, -1 where it could not be embedded.
     rejected
         Is written if anything could not be embedded: why.
     progress
@@ -75,8 +83,7 @@ def embed_excerpts(
         ``rows``, ``rejected``, ``audio_seconds``.
     """
     folder = vectors.parent
-    stretches = list(_stretches(manifest))
-    shape = len(manifest), model.embedding_dim
+    shape = len(cut), model.embedding_dim
     state = _state(folder, shape)
     mode = "r+" if state["stretches"] else "w+"
     with disk_full_is_an_error(vectors):
@@ -84,10 +91,10 @@ def embed_excerpts(
         on_gpu = device_of(model).type == "cuda"
         samples = round((BATCH_SECONDS_ON_GPU if on_gpu else BATCH_SECONDS) * model.sample_rate)
         embedder = Embedder(model.eval(), batch_samples=samples, precision="float32", frames=False)
-        for number, stretch in enumerate(stretches):
+        for number, stretch in enumerate(_stretches(cut)):
             if number < state["stretches"]:
                 continue
-            state["rejected"] += _embed_stretch(embedder, manifest, stretch, array, state, progress, samples)
+            state["rejected"] += _embed_stretch(embedder, stretch, array, state, progress, samples)
             state["seconds"] += stretch.end - stretch.start
             state["stretches"] = number + 1
             array.flush()
@@ -95,16 +102,18 @@ def embed_excerpts(
                 temporary.write_text(json.dumps(state))
         del array
         missing = {row for first, last, _, _ in state["rejected"] for row in range(first, last)}
-        if len(missing) == len(manifest):
-            raise AuricleError(f"no clip of {manifest.source} can be embedded: {state['rejected'][0][3]}")
+        if len(missing) == len(cut):
+            raise AuricleError(f"no clip of {cut.manifest.source} can be embedded: {state['rejected'][0][3]}")
+        numbers = np.arange(len(cut))
+        numbers[list(missing)] = -1
         with atomic_write(clips) as temporary:
-            np.save(temporary, np.array([-1 if row in missing else row for row in range(len(manifest))]))
+            np.save(temporary, numbers)
         if missing:
             write_rejected([Rejected(path, reason) for _, _, path, reason in state["rejected"]], rejected)
         (folder / _PARTIAL).replace(vectors)
         (folder / _STATE).unlink()
     return {
-        "rows": len(manifest) - len(missing),
+        "rows": len(cut) - len(missing),
         "rejected": len(missing),
         "audio_seconds": round(state["seconds"], 2),
     }
@@ -121,25 +130,22 @@ def _state(folder: Path, shape: tuple[int, int]) -> dict[str, Any]:
     return {"stretches": 0, "seconds": 0.0, "rejected": []}
 
 
-def _stretches(manifest: Manifest) -> Iterator[_Stretch]:
-    starts, ends = (manifest.table.column(name).to_numpy() for name in ("start", "end"))
-    codes = manifest.table.column("path").combine_chunks().dictionary_encode()
-    path_of = codes.indices.to_numpy()
-    first = 0
-    while first < len(path_of):
-        low, high, last = float(starts[first]), float(ends[first]), first + 1
-        while last < len(path_of) and path_of[last] == path_of[first]:
-            wider = min(low, float(starts[last])), max(high, float(ends[last]))
-            if wider[1] - wider[0] > STRETCH_SECONDS:
-                break
-            (low, high), last = wider, last + 1
-        yield _Stretch(manifest.root / codes.dictionary[int(path_of[first])].as_py(), first, last, low, high)
-        first = last
+def _stretches(cut: WindowedTask) -> Iterator[_Stretch]:
+    before = 0
+    for film in cut:
+        path, starts, ends = cut.manifest.root / film.path, film.starts, film.starts + cut.windows.seconds
+        first = 0
+        while first < len(starts):
+            low, high = np.minimum.accumulate(starts[first:]), np.maximum.accumulate(ends[first:])
+            together = max(1, int(np.searchsorted(high - low, STRETCH_SECONDS + _ROUNDING)))
+            own = slice(first, first + together)
+            yield _Stretch(path, before + first, starts[own], np.round(ends[own], 6))
+            first += together
+        before += len(starts)
 
 
 def _embed_stretch(
     embedder: Embedder,
-    manifest: Manifest,
     stretch: _Stretch,
     array: NDArray[np.float32],
     state: dict[str, Any],
@@ -148,12 +154,11 @@ def _embed_stretch(
 ) -> list[tuple[int, int, str, str]]:
     """Put the embeddings of a stretch into their rows; what of it could not be embedded."""
     rate = embedder.model.sample_rate
+    starts, ends = stretch.starts, stretch.ends
     try:
         sound = audio.read(stretch.path, sample_rate=rate, offset=stretch.start, duration=stretch.end - stretch.start)
     except AudioError as error:
-        return [(stretch.first, stretch.last, str(stretch.path), error.reason)]
-    table = manifest.table.slice(stretch.first, stretch.last - stretch.first)
-    starts, ends = (table.column(name).to_numpy() for name in ("start", "end"))
+        return [(stretch.first, stretch.first + len(starts), str(stretch.path), error.reason)]
     base = round(stretch.start * rate)
     rejected: list[tuple[int, int, str, str]] = []
     together = max(1, samples // max(1, round(float(ends[0] - starts[0]) * rate)))
@@ -161,7 +166,10 @@ def _embed_stretch(
         cut = [
             Clip(row, start, end, sound[round(start * rate) - base : round(end * rate) - base])
             for row, start, end in zip(
-                range(stretch.first + begin, stretch.last), starts[begin : begin + together], ends[begin:], strict=False
+                range(stretch.first + begin, stretch.first + len(starts)),
+                starts[begin : begin + together].tolist(),
+                ends[begin:].tolist(),
+                strict=False,
             )
         ]
         heard = [clip for clip in cut if len(clip.waveform)]
@@ -173,5 +181,5 @@ def _embed_stretch(
             else:
                 rejected.append((clip.row, clip.row + 1, str(stretch.path), str(rows)))
         done = stretch.first + begin + len(cut)
-        progress(EmbedProgress(done, len(manifest), state["seconds"], len(state["rejected"]) + len(rejected)))
+        progress(EmbedProgress(done, len(array), state["seconds"], len(state["rejected"]) + len(rejected)))
     return rejected

@@ -10,16 +10,32 @@ from numpy.typing import NDArray
 from auricle.errors import AuricleError
 from auricle.files import atomic_write
 from auricle.manifest import Manifest
-from auricle.transfer.task import Task
 
 Frames = Callable[[str], tuple[NDArray[np.float32], NDArray[np.float64]]]
 """From a recording's path to its frame embeddings ``(n, dim)`` and their centres ``(n,)`` in seconds."""
 
 
-def recordings_of(task: Task) -> Manifest:
-    """The recordings of a task of frames, each once and whole."""
-    paths = dict.fromkeys(task.manifest.column("path"))
-    return Manifest.from_rows([{"path": path} for path in paths], root=task.manifest.root, source=task.manifest.source)
+def recordings_of(manifest: Manifest) -> Manifest:
+    """The recordings of a manifest of segments, each once and whole, with ``split``, ``fold``, ``group``, ``cluster``.
+
+    Raises
+    ------
+    AuricleError
+        When a recording has two of these.
+    """
+    names = [name for name in ("path", "split", "fold", "group", "cluster") if manifest.has(name)]
+    columns = [manifest.column(name) for name in names]
+    found: dict[str, dict[str, object]] = {}
+    for values in zip(*columns, strict=True):
+        row = dict(zip(names, values, strict=True))
+        known = found.setdefault(row["path"], row)
+        for name in names:
+            if known[name] != row[name]:
+                raise AuricleError(
+                    f"{manifest.source}: recording {row['path']} has more than one {name} ({known[name]} and "
+                    f"{row[name]}): give it one"
+                )
+    return Manifest.from_rows(list(found.values()), root=manifest.root, source=manifest.source)
 
 
 def write_times(embeddings: Path, times: Path) -> None:

@@ -5,7 +5,7 @@ scores are kept, so that memory does not grow with their number. Thresholds and 
 of the validation part.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -22,15 +22,13 @@ from auricle.transfer import predictions
 from auricle.transfer.bootstrap import REPLICATES
 from auricle.transfer.evaluation import Evaluation, result_rows
 from auricle.transfer.frame_scores import Decisions, ScoredRecording, choose_decisions, score_recordings
+from auricle.transfer.frame_sets import Frames, recordings_of
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.selection import select_probes
-from auricle.transfer.splits import Partition, partitions
+from auricle.transfer.splits import Partition, of_clips, partitions
 from auricle.transfer.targets import Targets, refuse_unlearnable
 from auricle.transfer.timelines import SEGMENT, Timeline, touched
-
-Frames = Callable[[str], tuple[NDArray[np.float32], NDArray[np.float64]]]
-"""From a recording's path in the manifest to frame embeddings ``(n, dim)`` and their centres ``(n,)`` in seconds."""
 
 _Layer = tuple[NDArray[np.float32], NDArray[np.float32]]
 
@@ -162,17 +160,7 @@ class _Recordings:
             path: Timeline.of([(starts[row], ends[row], labels[row]) for row in own], self.events)
             for path, own in rows.items()
         }
-        one_each: list[dict[str, object]] = []
-        for path, own in rows.items():
-            entry: dict[str, object] = {"path": path}
-            for name in ("split", "fold", "group", "cluster"):
-                if manifest.has(name):
-                    values = {manifest.column(name)[row] for row in own}
-                    if len(values) > 1:
-                        raise AuricleError(f"{manifest.source}: recording {path} has more than one {name}: give it one")
-                    entry[name] = values.pop()
-            one_each.append(entry)
-        self.manifest = Manifest.from_rows(one_each, root=manifest.root, source=manifest.source)
+        self.manifest = recordings_of(manifest)
         self.paths = list(rows)
         of_recording = next(
             (self.manifest.column(name) for name in ("cluster", "group") if self.manifest.has(name)), None
@@ -258,8 +246,8 @@ def _scored(
 
 def _of_frames(part: Partition, of_frame: NDArray[np.int64]) -> Partition:
     """A partition of recordings as one of their frames; nothing is tested there."""
-    train, valid = (np.flatnonzero(np.isin(of_frame, rows)) for rows in (part.train, part.valid))
-    return Partition(part.fold, train, valid, valid)
+    frames = of_clips(part, of_frame)
+    return Partition(part.fold, frames.train, frames.valid, frames.valid)
 
 
 def _segment_predictions(

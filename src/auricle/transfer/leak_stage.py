@@ -5,6 +5,7 @@ from typing import Any
 
 from auricle.stages import Finished, Stage, Stages
 from auricle.transfer.events import Report, Work
+from auricle.transfer.frame_sets import recordings_of
 from auricle.transfer.leaks import find_leaks
 from auricle.transfer.task import Task
 
@@ -22,9 +23,10 @@ def leaks_of(stages: Stages, task: Task, *, workers: int | None, report: Report)
         def tell(what: str, share: float) -> None:
             report(Work("looking for leaks", f"{task.name}: {what}", min(99, int(100 * share)), 100))
 
-        there = [row for row, file in enumerate(task.manifest.files) if file.is_file()]
+        clips = recordings_of(task.manifest) if task.kind == "frames" else task.manifest
+        there = [row for row, file in enumerate(clips.files) if file.is_file()]
         found = find_leaks(
-            task.manifest if len(there) == len(task.manifest) else task.manifest.select(there),
+            clips if len(there) == len(clips) else clips.select(there),
             group_noun=task.group_noun,
             work=folder,
             workers=workers,
@@ -36,5 +38,5 @@ def leaks_of(stages: Stages, task: Task, *, workers: int | None, report: Report)
         sentences = [text for kind, _, text in (said.partition(": ") for said in found.sentences) if kind in kinds]
         return {"sentences": sentences, "pairs": len(found.table)}
 
-    inputs = {"sound": task.sound, "labels": task.manifest.fingerprint, "group": task.group_noun}
+    inputs = {"sound": task.sound, "labels": task.fingerprint, "group": task.group_noun}
     return stages.run(Stage("leaks", task.name, LEAKS_VERSION, inputs), work, resumable=True, outputs=[LEAKS])

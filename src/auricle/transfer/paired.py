@@ -100,7 +100,8 @@ def answers_of(evaluations: Sequence[Evaluation], metric: str) -> Answers | None
         for seed in np.unique(seeds):
             own = table.filter(seeds == seed).sort_by("row")
             fold = own.column("fold").fill_null(0).to_numpy()
-            truth, answers = _truth_and_answers(own.to_pydict(), fold, _KINDS[metric])
+            columns = [name for name in ("target", "label", "predicted", "score") if name in own.column_names]
+            truth, answers = _truth_and_answers(own.select(columns).to_pydict(), fold, _KINDS[metric])
             given.append(answers)
     return Answers(own.column("row").to_numpy(), truth, np.stack(given), fold, own.column("cluster").to_pylist())
 

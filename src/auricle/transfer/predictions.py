@@ -30,6 +30,7 @@ def predictions_table(
     scores: Sequence[NDArray[np.float32]],
     *,
     predicted: Sequence[Rows] | None = None,
+    rows: NDArray[np.integer[Any]] | None = None,
 ) -> pa.Table:
     """Predictions of every seed, clips in the order of the partitions' test parts.
 
@@ -45,6 +46,8 @@ def predictions_table(
         For each seed ``(n_test, outputs)`` probabilities, or predicted targets.
     predicted
         For each seed ``(n_test,)`` classes; by default the likeliest.
+    rows
+        ``(n,)``: of which row of the manifest each clip is an excerpt; its start and end are then left out.
 
     Returns
     -------
@@ -53,18 +56,24 @@ def predictions_table(
         ``predicted``, ``correct``, ``score`` (of the predicted class, or of the positive one); ``labels``, ``scores``,
         ``quality``; or ``target``, ``predicted``, ``error``.
     """
-    rows = np.concatenate([part.test for part in parts])
-    names = [name for name in ("path", "start", "end") if manifest.has(name)]
-    known = manifest.table.select(names).take(pa.array(rows))
+    tested = np.concatenate([part.test for part in parts])
+    names = [name for name in ("path", "start", "end") if manifest.has(name) and (name == "path" or rows is None)]
+    known = manifest.table.select(names).take(pa.array(tested if rows is None else rows[tested]))
     fixed = {
-        "row": pa.array(rows),
+        "row": pa.array(tested),
         **{name: known.column(name) for name in names},
         "cluster": pa.array(list(cluster), pa.string()),
         "fold": pa.array([part.fold for part in parts for _ in part.test], pa.int64()),
     }
     guesses: Sequence[Rows | None] = [None] * len(scores) if predicted is None else predicted
     tables = [
-        pa.table({**fixed, "seed": pa.array([seed] * len(rows), pa.int64()), **_answers(targets, rows, of_seed, guess)})
+        pa.table(
+            {
+                **fixed,
+                "seed": pa.array(np.full(len(tested), seed, dtype=np.int64)),
+                **_answers(targets, tested, of_seed, guess),
+            }
+        )
         for seed, of_seed, guess in zip(seeds, scores, guesses, strict=True)
     ]
     metadata = {_KIND: targets.kind.encode(), _CLASSES: json.dumps(list(targets.classes)).encode()}

@@ -63,6 +63,7 @@ def train_probes(
     kind: Kind,
     outputs: int,
     settings: ProbeSettings,
+    layers: int = 1,
 ) -> TrainedProbes:
     """Train linear probes.
 
@@ -82,6 +83,9 @@ def train_probes(
         Number of outputs.
     settings
         How to train.
+    layers
+        How many layers of an encoder embeddings are, side by side; each probe then learns how to weigh them
+        (`auricle.transfer.mixed_layers`).
 
     Raises
     ------
@@ -92,7 +96,9 @@ def train_probes(
     trained: list[tuple[list[int], TrainedProbes]] = []
     with torch.no_grad():
         for bundles in stacks:
-            stack = Stack(embeddings, targets, probes, bundles, kind=kind, outputs=outputs, settings=settings)
+            stack = Stack(
+                embeddings, targets, probes, bundles, kind=kind, outputs=outputs, settings=settings, layers=layers
+            )
             stack.train()
             members = [probe for bundle in bundles for probe in bundle]
             found = TrainedProbes(*stack.best_layers(), stack.best_epoch, torch.stack(stack.history), stack.best_score)

@@ -17,6 +17,7 @@ from auricle import randomness
 from auricle.errors import AuricleError
 from auricle.transfer.features import Features, numbered
 from auricle.transfer.layers import NOBODY, AdamLayers, DescentLayers, Layers
+from auricle.transfer.mixed_layers import MixedLayers
 from auricle.transfer.objective import Objective
 from auricle.transfer.probe_settings import ProbeSettings
 from auricle.transfer.targets import Kind
@@ -65,6 +66,8 @@ class Stack:
         As in :func:`auricle.transfer.probe.train_probes`.
     bundles
         Positions among `probes`, bundle by bundle, those with the most training clips first.
+    layers
+        How many layers of an encoder embeddings are, side by side, for each probe to weigh; 1 for none.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Stack:
         kind: Kind,
         outputs: int,
         settings: ProbeSettings,
+        layers: int = 1,
     ) -> None:
         self.x, self.settings, self.outputs = embeddings, settings, outputs
         device, dim = embeddings.device, embeddings.shape[1]
@@ -98,8 +102,8 @@ class Stack:
             embeddings,
             self.train_rows,
             standardise=settings.standardise,
-            gain=dim**-0.5 if descent else 1.0,
-            in_span=descent,
+            gain=(dim // layers) ** -0.5 if descent else 1.0,
+            in_span=descent and layers == 1,
         )
         # Who sits where: numbers among the members, of bundles that are still in training.
         numbers = iter(range(len(self.members)))
@@ -109,11 +113,13 @@ class Stack:
         self.seats = [[next(numbers) for _ in bundle] + [NOBODY] * (width - len(bundle)) for bundle in bundles]
         # Weights start from 0: random ones would go on answering, whatever the labels, where there is nothing to learn.
         bias = self.objective.first_bias(self.train_rows)[:, None].repeat(1, width, 1)
-        self.layers: Layers = (
-            DescentLayers(bias, self.features.width, in_span=self.features.in_span)
-            if descent
-            else AdamLayers(bias, self.features.width)
-        )
+        self.layers: Layers
+        if layers > 1:
+            self.layers = MixedLayers(bias, self.features.width, layers=layers, descent=descent)
+        elif descent:
+            self.layers = DescentLayers(bias, self.features.width, in_span=self.features.in_span)
+        else:
+            self.layers = AdamLayers(bias, self.features.width)
         self.rate = [_own(probe.learning_rate, settings.learning_rate) for probe in self.members]
         self.decay = [_own(probe.weight_decay, settings.weight_decay) for probe in self.members]
         self.has_changed = True  # who sits where, or how fast they learn

@@ -13,19 +13,24 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
+from numpy.typing import NDArray
 
 from auricle import results
 from auricle.comparisons import Comparison
 from auricle.errors import AuricleError
 from auricle.files import atomic_write
+from auricle.manifest import Manifest
 from auricle.results import Result
 from auricle.stages import Finished, Stage, Stages
-from auricle.transfer.clip_sets import CandidateT, Embedded
+from auricle.transfer.clip_sets import CandidateT, Embedded, Rows
 from auricle.transfer.evaluation import Evaluation, evaluate
+from auricle.transfer.few_shot import shots
 from auricle.transfer.frames import evaluate_frames
 from auricle.transfer.paired import answers_of, compared_by, paired_answers, permutations_for
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
+from auricle.transfer.splits import of_clips, partitions
+from auricle.transfer.targets import refuse_unlearnable, targets_of
 from auricle.transfer.task import Task
 
 PROBING_VERSION = 3
@@ -112,31 +117,65 @@ def read_evaluation(folder: Path) -> Evaluation:
     return Evaluation(results.read(folder / _RESULTS), pq.read_table(folder / _PREDICTIONS))
 
 
+def refuse_hopeless(plan: ProbePlan, task: Task) -> None:
+    """Make sure, before anything is embedded, that a task can be learnt, selected and scored as planned.
+
+    Raises
+    ------
+    AuricleError
+        When there is one class only, a class without training clips or with fewer than shots, and so on.
+    """
+    if task.kind == "frames":
+        _refuse_shots_over_time(plan, task)
+        return
+    chosen = protocol_named(plan.protocol)
+    seed = (chosen.seeds if plan.seeds is None else plan.seeds)[0] if plan.k is None else 0
+    targets = targets_of(task.manifest, kind=task.kind, positive=task.positive)
+    parts = partitions(task.manifest, division=chosen.division, seed=seed)
+    if task.rows is not None:
+        targets, parts = targets.of_clips(task.rows), [of_clips(part, task.rows) for part in parts]
+    refuse_unlearnable(targets, parts, task.manifest.source)
+    if plan.k is not None:
+        for part in parts:
+            shots(targets, part, k=plan.k, draw=0, source=task.manifest.source)
+
+
+def _refuse_shots_over_time(plan: ProbePlan, task: Task) -> None:
+    if plan.k is not None:
+        raise AuricleError(f"{task.name} is a task of frames, which has no few-shot variant: leave it or --k-shot out")
+
+
 def probe(
     stages: Stages, plan: ProbePlan, embedded: Embedded[CandidateT], task: Task, *, device: torch.device
 ) -> Probed[CandidateT]:
     """Score one encoder on one task, unless it is done."""
     encoder = embedded.encoder
+    if encoder.weighed_layers > 1 and task.kind == "frames":
+        raise AuricleError(
+            f"{task.name} is a task of frames, whose layers cannot be weighed: name a layer, or leave it"
+        )
 
     def work(folder: Path) -> dict[str, Any]:
         found, left_out = (_over_time if task.kind == "frames" else _by_clip)(plan, embedded, task, device)
         predictions = found.predictions
-        fingerprint = task.manifest.fingerprint
+        fingerprint = task.fingerprint
         results.write(
             folder / _RESULTS, [dataclasses.replace(row, dataset_fingerprint=fingerprint) for row in found.results]
         )
         for name, table in ((_PREDICTIONS, predictions), (PER_CLASS, found.per_class), (CONFUSION, found.confusion)):
             with atomic_write(folder / name) as temporary:
                 pq.write_table(table, temporary)
-        return {"clips": len(task.manifest) - left_out, "left_out": left_out}
+        return {"clips": len(task) - left_out, "left_out": left_out}
 
     inputs = {
         "weights": encoder.fingerprint,
         "sound": task.sound,
-        "labels": task.manifest.fingerprint,
+        "labels": task.fingerprint,
         "kind": [task.kind, task.positive],
         "protocol": plan.inputs(task.name),
     }
+    if encoder.weighed_layers > 1:
+        inputs["weighed layers"] = encoder.weighed_layers
     stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
     return Probed(encoder, task, stages.run(stage, work), stage.key)
 
@@ -144,52 +183,74 @@ def probe(
 def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
     """Score a task of clips; how many of its clips could not be embedded."""
     assert task.kind != "frames"
-    rows, vectors = embedded.of(task)
-    manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
-    encoder = embedded.encoder
+    clips, vectors, manifest, rows = learnt_from(embedded, task)
     with as_many_threads_as_it_takes(vectors.size):
         found = evaluate(
             vectors,
             manifest,
-            task=task.name,
-            model=encoder.names["model"] or "",
-            weights_fingerprint=encoder.fingerprint,
-            protocol=plan.protocol,
-            settings=plan.settings,
             kind=task.kind,
-            positive=task.positive,
-            seeds=plan.seeds,
             k=plan.k,
-            device=device,
+            rows=rows,
+            layers=embedded.encoder.weighed_layers,
+            **_asked(plan, embedded, task, device),
         )
-    # Clips that could not be embedded are missing, but what is there keeps its row.
-    own_rows = pa.array(rows[found.predictions.column("row").to_numpy()])
+    # Clips that could not be embedded are missing, but what is there keeps its number.
+    numbers = clips[found.predictions.column("row").to_numpy()]
     at = found.predictions.column_names.index("row")
-    predictions = found.predictions.set_column(at, "row", own_rows)
-    return dataclasses.replace(found, predictions=predictions), len(task.manifest) - len(rows)
+    predictions = found.predictions.set_column(at, "row", pa.array(numbers))
+    if task.excerpts is not None:
+        starts = task.excerpts.starts(numbers)
+        ends = np.round(starts + task.excerpts.windows.seconds, 6)
+        at = predictions.column_names.index("path") + 1
+        predictions = predictions.add_column(at, "end", pa.array(ends)).add_column(at, "start", pa.array(starts))
+    return dataclasses.replace(found, predictions=predictions), len(task) - len(clips)
+
+
+def learnt_from(
+    embedded: Embedded[Any], task: Task
+) -> tuple[Rows, NDArray[np.float32], Manifest, NDArray[np.integer[Any]] | None]:
+    """What a task of clips has to learn from.
+
+    Returns
+    -------
+    clips
+        ``(n,)`` numbers of the clips that could be embedded.
+    embeddings
+        ``(n, dim)``.
+    manifest
+        What is known of them: a row for each, or of the segments that they are excerpts of.
+    rows
+        ``(n,)``: row of each where they are excerpts; None otherwise.
+    """
+    clips, vectors = embedded.of(task)
+    everything = len(clips) == len(task)
+    if task.rows is None:
+        return clips, vectors, task.manifest if everything else task.manifest.select(clips), None
+    return clips, vectors, task.manifest, task.rows if everything else task.rows[clips]
 
 
 def _over_time(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
     """Score a task of frames; how many annotated segments are in recordings that could not be embedded."""
-    if plan.k is not None:
-        raise AuricleError(f"{task.name} is a task of frames, which has no few-shot variant: leave it or --k-shot out")
+    _refuse_shots_over_time(plan, task)
     frames, there = embedded.frames_of(task)
     rows = [row for row, path in enumerate(task.manifest.column("path")) if path in there]
     manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
-    encoder = embedded.encoder
-    found = evaluate_frames(
-        frames,
-        manifest,
-        task=task.name,
-        model=encoder.names["model"] or "",
-        weights_fingerprint=encoder.fingerprint,
-        protocol=plan.protocol,
-        settings=plan.settings,
-        positive=task.positive,
-        seeds=plan.seeds,
-        device=device,
-    )
+    found = evaluate_frames(frames, manifest, **_asked(plan, embedded, task, device))
     return found, len(task.manifest) - len(rows)
+
+
+def _asked(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> dict[str, Any]:
+    """What clips and frames are scored by alike."""
+    return {
+        "task": task.name,
+        "model": embedded.encoder.names["model"] or "",
+        "weights_fingerprint": embedded.encoder.fingerprint,
+        "protocol": plan.protocol,
+        "settings": plan.settings,
+        "positive": task.positive,
+        "seeds": plan.seeds,
+        "device": device,
+    }
 
 
 @contextmanager

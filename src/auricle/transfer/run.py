@@ -29,7 +29,15 @@ from auricle.transfer.contestants import Contestant, find_contestants
 from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
 from auricle.transfer.fitting import fit_probe
 from auricle.transfer.leak_stage import leaks_of
-from auricle.transfer.probing import COMPARISON_SEED, Probed, ProbePlan, compare_pairs, probe
+from auricle.transfer.probing import (
+    COMPARISON_SEED,
+    Probed,
+    ProbePlan,
+    compare_pairs,
+    learnt_from,
+    probe,
+    refuse_hopeless,
+)
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_details, write_index, write_leaks
 from auricle.transfer.saved_probe import save_probe
@@ -103,7 +111,8 @@ def evaluate_models(
     k
         Learn from so many clips of each class only, drawn many times.
     layer, pooling
-        Of all models that have the layer; see :func:`auricle.models.pooled.pooled`.
+        Of all models that have the layer; see :func:`auricle.models.pooled.pooled`. ``"weighted"`` lets every probe
+        learn how to weigh a model's layers.
     probe_folder
         Where to write a probe to be used (:mod:`auricle.transfer.saved_probe`), for one model on one task.
     check_leaks
@@ -133,6 +142,11 @@ def evaluate_models(
     plans = [ProbePlan(name, seeds=None if seeds is None else tuple(seeds), k=k) for name in names]
     if probe_folder is not None and (len(models), len(tasks), len(plans)) != (1, 1, 1):
         raise AuricleError("a probe is of one model, one task and one protocol: give one of each to save it")
+    if probe_folder is not None and tasks[0].kind == "frames":
+        raise AuricleError(f"{tasks[0].name} is a task over time: a probe to be saved is trained on clips")
+    for plan in plans:
+        for task in tasks:
+            refuse_hopeless(plan, task)
     contestants, remarks = find_contestants(models, layer=layer, pooling=pooling)
     work = work_folder(out)
     with FolderLock(work):
@@ -160,7 +174,7 @@ class _Run:
     def all(
         self, contestants: list[Contestant], remarks: Sequence[str], probe_folder: Path | None, *, check_leaks: bool
     ) -> RunSummary:
-        self.report(Plan(len(contestants), {task.name: len(task.manifest) for task in self.tasks}))
+        self.report(Plan(len(contestants), {task.name: len(task) for task in self.tasks}))
         for text in [*remarks, *(text for task in self.tasks for text in task.notices)]:
             self._notice(text)
         if check_leaks:
@@ -194,7 +208,7 @@ class _Run:
         """Say what is wrong with the splits that nobody has looked at yet, or that nothing is."""
         leaks = []
         for task in self.tasks:
-            if task.is_own and task.kind != "frames":
+            if task.is_own:
                 found = leaks_of(self.stages, task, workers=self.workers, report=self.report)
                 for sentence in found.facts["sentences"] or ["nothing stands on both sides of its split"]:
                     self._notice(f"{task.name}: {sentence}")
@@ -245,10 +259,8 @@ class _Run:
     def _save_probe(self, folder: Path, probed: Probed[Contestant], embedded: Embedded[Contestant]) -> None:
         """Train a probe to be used, and write it with what it scored."""
         task, encoder, plan = probed.task, probed.encoder, self.plans[0]
-        if task.kind == "frames":
-            raise AuricleError(f"{task.name} is a task of frames: a probe to be used is trained on clips")
-        rows, vectors = embedded.of(task)
-        manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
+        assert task.kind != "frames"
+        clips, vectors, manifest, rows = learnt_from(embedded, task)
         fitted = fit_probe(
             vectors,
             manifest,
@@ -257,6 +269,8 @@ class _Run:
             protocol=plan.protocol,
             settings=plan.settings,
             seeds=protocol_named(plan.protocol).seeds if plan.seeds is None else plan.seeds,
+            rows=rows,
+            layers=encoder.weighed_layers,
             device=self.device,
         )
         save_probe(
@@ -264,7 +278,7 @@ class _Run:
             fitted,
             model=encoder.source,
             weights_fingerprint=encoder.fingerprint,
-            manifest=manifest,
+            manifest=manifest if rows is None else task.select(clips[:1]),
             layer=encoder.layer,
             pooling=encoder.pooling,
             task=task.name,

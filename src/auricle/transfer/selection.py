@@ -82,6 +82,8 @@ def select_probes(
     targets: Targets,
     parts: Sequence[tuple[int, Sequence[Partition]]],
     settings: ProbeSettings,
+    *,
+    layers: int = 1,
 ) -> list[list[SelectedProbe]]:
     """Train every configuration of every seed and partition at once, and keep the best of each seed and partition.
 
@@ -96,6 +98,8 @@ def select_probes(
     settings
         How to train; of several learning rates and weight decays the best on the validation part counts, of equally
         good ones the first.
+    layers
+        As in :func:`auricle.transfer.probe.train_probes`.
 
     Raises
     ------
@@ -115,6 +119,7 @@ def select_probes(
         kind=targets.kind,
         outputs=targets.outputs,
         settings=settings,
+        layers=layers,
     )
     count = len(settings.configurations)
     best = trained.valid_score.view(len(jobs), count).argmax(dim=1).tolist()

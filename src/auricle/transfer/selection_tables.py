@@ -1,9 +1,11 @@
 """Events as files: tables (.parquet, .csv) that are manifests, selection tables for Raven, label files for Audacity.
 
-Raven Pro reads tab-separated selection tables; over several files, opened as one sequence in the same order, ``Begin
-Time (s)`` counts from the beginning of the first, and ``Begin File`` and ``File Offset (s)`` say where that is; the
-columns are those that such tables commonly bear, untried in Raven itself. Audacity reads lines of start, end and label,
-separated by tabs, one file per recording (Audacity Manual, "Importing and Exporting Labels").
+Raven reads selection tables, separated by tabs, with a header line; over several files, opened as one sequence in the
+same order, ``Begin Time (s)`` counts from the beginning of the first, ``File Offset (s)`` from that of the file that is
+named by ``Begin File`` and ``Begin Path``, by which Raven finds the sound. These are the columns that Rraven's
+``exp_raven`` and BirdNET-Analyzer's combined tables bear and that are read back from Raven's own tables; untried in
+Raven itself. Audacity reads lines of start, end and label, separated by tabs, one file per recording (Audacity Manual,
+"Importing and Exporting Labels", standard format).
 """
 
 import csv
@@ -78,21 +80,18 @@ def write_raven(events: Recordings, out: Path, manifest: Manifest, *, high: floa
         Hz up to which the encoder hears: the upper edge of every selection.
     """
     begins = _begins(manifest)
-    header = [*_RAVEN, *(_RAVEN_FILES if len(begins) > 1 else ()), *_RAVEN_OWN]
     count = 0
     with atomic_write(out) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, delimiter="\t", lineterminator="\n", quoting=csv.QUOTE_NONE, quotechar=None)
-        writer.writerow(header)
+        writer.writerow([*_RAVEN, *_RAVEN_FILES, *_RAVEN_OWN])
         for recording in events:
             for event in recording:
                 count += 1
-                begin = begins[event.path]
+                begin, path = begins[event.path], manifest.root / event.path
                 times = _time(begin + event.start), _time(begin + event.end)
-                line: list[object] = [count, "Spectrogram 1", 1, *times, "0.0", f"{high:.1f}"]
-                if len(begins) > 1:
-                    path = manifest.root / event.path
-                    line += [path.name, _time(event.start), path.resolve()]
-                writer.writerow([_plain(str(cell)) for cell in [*line, event.label, f"{event.score:.4f}"]])
+                line = [count, "Spectrogram 1", 1, *times, "0.0", f"{high:.1f}"]
+                line += [path.name, _time(event.start), path.resolve(), event.label, f"{event.score:.4f}"]
+                writer.writerow([_plain(str(cell)) for cell in line])
     return count
 
 

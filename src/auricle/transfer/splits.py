@@ -7,7 +7,7 @@ other folds instead. With splits there is one such partition.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -59,6 +59,24 @@ class Labels:
 
     classes: tuple[str, ...]
     of_clip: Rows
+
+
+def of_clips(part: Partition, rows: NDArray[np.integer[Any]]) -> Partition:
+    """A partition of a manifest's rows as one of clips, several of which may be of one row.
+
+    Parameters
+    ----------
+    part
+        Of rows.
+    rows
+        ``(clips,)``: each clip's row.
+    """
+    parts = []
+    for own in (part.train, part.valid, part.test):
+        chosen = np.zeros(int(max(rows.max(initial=-1), own.max(initial=-1))) + 1, dtype=np.bool_)
+        chosen[own] = True
+        parts.append(np.flatnonzero(chosen[rows]))
+    return Partition(part.fold, *parts)
 
 
 def partitions(manifest: Manifest, *, division: Division = "next fold", seed: int = 0) -> list[Partition]:

@@ -34,6 +34,10 @@ class Targets:
     classes: tuple[str, ...]
     values: NDArray[Any]
 
+    def of_clips(self, rows: NDArray[np.integer[Any]]) -> "Targets":
+        """What clips teach, several of which may be of one row; `rows` ``(clips,)`` are theirs."""
+        return Targets(self.kind, self.classes, self.values[rows])
+
     @property
     def outputs(self) -> int:
         """Outputs of a probe for it."""

@@ -2,10 +2,15 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from auricle.datasets.entry import Kind
 from auricle.datasets.windows import WindowedTask
@@ -22,6 +27,9 @@ METRICS: Mapping[Kind, str] = {
 }
 """What stands for a task in a table, by its kind, where its authors report nothing else."""
 
+Rows = NDArray[np.integer[Any]]
+"""Numbers of rows or clips, from 0."""
+
 Clip = tuple[str, float, float | None]
 """A clip wherever it is: file, start and end in seconds."""
 
@@ -35,7 +43,7 @@ class Task:
     name, title
         What tables call it, and what its authors do.
     manifest
-        Its clips.
+        Its clips; where they are excerpts, the annotated segments that these are cut from.
     kind, positive, metric
         What is predicted and how it is scored; see :func:`auricle.transfer.evaluate`.
     about
@@ -47,7 +55,7 @@ class Task:
     group_noun
         What sentences call a group: the column it came from.
     excerpts
-        How the manifest's clips were cut from longer segments, where they are excerpts that overlap.
+        The clips, where they are excerpts of the manifest's segments, which overlap.
     notices
         What a reader of its scores should know.
     """
@@ -70,14 +78,51 @@ class Task:
         """The name without what it says of a local copy or of how excerpts are cut."""
         return self.name.partition(" (")[0]
 
+    def __len__(self) -> int:
+        """Number of clips."""
+        return len(self.manifest if self.excerpts is None else self.excerpts)
+
+    @property
+    def rows(self) -> Rows | None:
+        """``(n,)``: the manifest's row that each clip is an excerpt of; None where a row is a clip."""
+        return None if self.excerpts is None else self.excerpts.rows
+
+    def select(self, clips: Rows) -> Manifest:
+        """Some of the clips, by their numbers, as a manifest."""
+        return (self.manifest if self.excerpts is None else self.excerpts).select(clips)
+
+    def counts(self, column: str) -> Counter[Any]:
+        """How many clips there are of each value of a column."""
+        values = self.manifest.column(column)
+        if self.rows is None:
+            return Counter(values)
+        found: Counter[Any] = Counter()
+        for value, count in zip(values, np.bincount(self.rows, minlength=len(values)).tolist(), strict=True):
+            found[value] += count
+        return found
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of what the clips are and what is known of them."""
+        return self.manifest.fingerprint if self.excerpts is None else self._of_excerpts(self.manifest.fingerprint)
+
     @cached_property
     def sound(self) -> str:
         """Fingerprint of what is heard, whatever the labels."""
-        if self.excerpts is None:
-            return fingerprint_of_sound(self.manifest)
-        # Millions of excerpts follow from their segments and how they are cut.
-        how = [fingerprint_of_sound(self.excerpts.manifest), repr(self.excerpts.windows), self.excerpts.seed]
+        found = fingerprint_of_sound(self.manifest)
+        return found if self.excerpts is None else self._of_excerpts(found)
+
+    def _of_excerpts(self, segments: str) -> str:
+        """Millions of excerpts follow from their segments and how they are cut."""
+        assert self.excerpts is not None
+        how = [segments, repr(self.excerpts.windows), self.excerpts.seed]
         return hashlib.sha256(json.dumps(how).encode()).hexdigest()
+
+    def listed(self) -> "Task":
+        """The same task with a row of its own for each excerpt, where these are few."""
+        if self.excerpts is None:
+            return self
+        return replace(self, manifest=self.excerpts.select(np.arange(len(self))), excerpts=None)
 
 
 def refuse_namesakes(tasks: Sequence[Task]) -> None:

@@ -4,12 +4,12 @@ A user's own clips that come without split and fold get five stratified folds, b
 without validation part gets one from its training part.
 """
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
-import pyarrow as pa
 
 from auricle.datasets.check import LocalCopy, check
 from auricle.datasets.entry import DatasetEntry, Kind
@@ -20,6 +20,7 @@ from auricle.inputs import MANIFEST_SUFFIXES
 from auricle.manifest import Manifest
 from auricle.transfer.folds import NEEDED, stratified_folds
 from auricle.transfer.hub_dataset import PREFIX, SPLIT_NAMES, hub_manifest
+from auricle.transfer.own_events import Annotated, folds_of_segments, segments_of
 from auricle.transfer.task import METRICS, Task
 
 STRATA = 10  # equal parts of a regression's targets
@@ -40,11 +41,15 @@ class Own:
         Column of what must not stand on both sides of a split: site, speaker, recording.
     positive
         The label to detect; the task is then one of detection.
+    over_time
+        Rows are segments of recordings that are to be followed over time; ``"whole"`` says that nothing sounds where no
+        row is, ``"rows"`` that nobody knows (:mod:`auricle.transfer.own_events`).
     """
 
     label: str | None = None
     group: str | None = None
     positive: str | None = None
+    over_time: Annotated | None = None
 
 
 def find_task(
@@ -115,7 +120,8 @@ def find_tasks(
     """
     if own != Own() and all(_dataset_name(source) in list_datasets() for source in sources):
         raise AuricleError(
-            "--label, --group and --positive are for your own labels (--manifest FILE); datasets know theirs"
+            "--label, --group, --positive and --over-time are for your own labels (--manifest FILE); datasets know "
+            "theirs"
         )
     return [find_task(source, root, own=own, hop=hop, cache=cache) for source in dict.fromkeys(sources)]
 
@@ -133,8 +139,12 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
     if own.group is not None:
         groups = [None if value is None else str(value) for value in manifest.column(own.group)]
         manifest = manifest.with_column("group", groups)
-    kind = _kind_of(manifest, own.positive)
-    _refuse_unlabelled(manifest, kind)
+    if own.over_time is not None:
+        kind: Kind = "frames"
+        manifest = segments_of(manifest, own.over_time)
+    else:
+        kind = _kind_of(manifest, own.positive)
+        _refuse_unlabelled(manifest, kind)
     if name in list_datasets():
         name = f"{name} (own labels)"  # lest its scores are taken for those of the dataset
     manifest, notices = _divided(manifest, name, kind)
@@ -170,7 +180,6 @@ def published_task(entry: DatasetEntry, root: Path, *, hop: float | None = None)
     if entry.windows is not None:
         windows = entry.windows if hop is None else replace(entry.windows, hop=hop)
         cut = WindowedTask(manifest, windows)
-        manifest = _excerpts(cut)
         if windows != entry.windows:
             how = f"excerpts every {windows.hop:g} s"
             name = f"{name.removesuffix(')')}; {how})" if name.endswith(")") else f"{name} ({how})"
@@ -195,13 +204,6 @@ def _missing(copy: LocalCopy) -> tuple[str, ...]:
     return (f"{copy.entry.name}: {len(copy.missing):,} of what it lists is not there ({some})",)
 
 
-def _excerpts(cut: WindowedTask) -> Manifest:
-    """All excerpts that the caps leave, with no more columns than scoring them needs."""
-    columns = ["path", "start", "end", "label", "split", "cluster"]
-    parts = [cut.clips(film).table.select(columns) for film in cut if len(film.starts)]
-    return Manifest(pa.concat_tables(parts), cut.manifest.root, cut.manifest.source)
-
-
 def _find(source: str, root: Path | None) -> Path:
     path = Path(source).expanduser()
     places = [path] if root is None or path.is_absolute() else [root / path, path]
@@ -209,9 +211,9 @@ def _find(source: str, root: Path | None) -> Path:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in MANIFEST_SUFFIXES):
             return place
     looked = " nor ".join(str(place) for place in places)
-    raise AuricleError(
-        f"no task {source}: neither a dataset ({', '.join(list_datasets())}) nor a folder or manifest {looked}"
-    )
+    near = difflib.get_close_matches(_dataset_name(source), list_datasets(), n=1, cutoff=0.6)
+    datasets = f"did you mean {near[0]}?" if near else ", ".join(list_datasets())
+    raise AuricleError(f"no task {source}: neither a dataset ({datasets}) nor a folder or manifest {looked}")
 
 
 def _with_folder_splits(manifest: Manifest) -> Manifest:
@@ -260,6 +262,8 @@ def _divided(manifest: Manifest, name: str, kind: Kind) -> tuple[Manifest, list[
     if manifest.has("fold"):
         return manifest, []
     groups = manifest.column("group") if manifest.has("group") else None
+    if kind == "frames":
+        return _divided_over_time(manifest, name)
     needed = (
         NEEDED if kind in ("multi-class", "binary") else 1
     )  # a rare label among several, or a number, may be missed
@@ -287,6 +291,24 @@ def _divided(manifest: Manifest, name: str, kind: Kind) -> tuple[Manifest, list[
             splits[row] = "valid"
     said = [f"{name} has no validation part: a fifth of its training part became one"]
     return manifest.with_column("split", splits), said
+
+
+def _divided_over_time(manifest: Manifest, name: str) -> tuple[Manifest, list[str]]:
+    """The same of segments: all those of a recording come into one part."""
+    if not manifest.has("split"):
+        said = f"{name} has neither split nor fold: its recordings were drawn into five folds"
+        if not manifest.has("group"):
+            said += "; without --group COLUMN recordings of one site or day may stand on both sides"
+        return manifest.with_column("fold", folds_of_segments(manifest)), [said]
+    splits = manifest.column("split")
+    if "valid" in splits:
+        return manifest, []
+    train = [row for row, split in enumerate(splits) if split == "train"]
+    for row, fold in zip(train, folds_of_segments(manifest.select(train)), strict=True):
+        if fold == 1:
+            splits[row] = "valid"
+    said = f"{name} has no validation part: a fifth of the recordings of its training part became one"
+    return manifest.with_column("split", splits), [said]
 
 
 def _strata(manifest: Manifest, kind: str, rows: Sequence[int]) -> list[object]:

@@ -1,6 +1,7 @@
 """Embeddings that probes take: as many as clips, finite, and never copied when they lie on disk."""
 
 import warnings
+from typing import Any
 
 import numpy as np
 import torch
@@ -13,28 +14,44 @@ _CHUNK = 2 << 20  # numbers looked at together
 
 
 def tensor_of(
-    embeddings: NDArray[np.float32], manifest: Manifest, *, device: str | torch.device = "cpu"
+    embeddings: NDArray[np.float32],
+    manifest: Manifest,
+    *,
+    rows: NDArray[np.integer[Any]] | None = None,
+    device: str | torch.device = "cpu",
 ) -> torch.Tensor:
     """The embeddings of a manifest's clips as a tensor ``(n, dim)`` that nobody may write to.
 
     An array on disk (`numpy.memmap`) of float32 stays there as long as the device is the CPU.
+
+    Parameters
+    ----------
+    embeddings
+        ``(n, dim)``.
+    manifest
+        What they are of.
+    rows
+        ``(n,)``: the row of each; by default every row has one.
+    device
+        Where to.
 
     Raises
     ------
     AuricleError
         When there are more or fewer than clips, or one is not finite.
     """
-    if embeddings.ndim != 2 or len(embeddings) != len(manifest):
+    clips = len(manifest) if rows is None else len(rows)
+    if embeddings.ndim != 2 or len(embeddings) != clips:
         raise AuricleError(
-            f"{manifest.source} has {len(manifest)} clips: expected as many embeddings, (clips, dim), "
-            f"got {embeddings.shape}"
+            f"{manifest.source} has {clips} clips: expected as many embeddings, (clips, dim), got {embeddings.shape}"
         )
     embeddings = np.ascontiguousarray(embeddings, dtype=np.float32)
-    rows = max(1, _CHUNK // max(1, embeddings.shape[1]))
-    for start in range(0, len(embeddings), rows):
-        finite = np.isfinite(embeddings[start : start + rows]).all(axis=1)
+    together = max(1, _CHUNK // max(1, embeddings.shape[1]))
+    for start in range(0, len(embeddings), together):
+        finite = np.isfinite(embeddings[start : start + together]).all(axis=1)
         if not finite.all():
-            row = start + int(np.argmin(finite))
+            clip = start + int(np.argmin(finite))
+            row = clip if rows is None else int(rows[clip])
             path = manifest.column("path")[row]
             raise AuricleError(f"{manifest.source}: the embedding of row {row + 1} ({path}) holds NaN or infinity")
     with warnings.catch_warnings():
