@@ -22,7 +22,7 @@ from auricle.embedding.file import rejected_path
 from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 from auricle.models.soundprint import SoundPrint
-from auricle.neighbours import near_pairs, whitened
+from auricle.neighbours import Vectors, near_pairs, whitened
 from auricle.stages import fingerprint_of_sound
 
 CANDIDATE_COSINE = 0.4  # of whitened embeddings: 0.98 of altered copies are above, 0.001 of the pairs of others
@@ -99,7 +99,18 @@ class NearSearch:
             return self._run_in(Path(folder))
 
     def _run_in(self, work: Path) -> list[NearDuplicate]:
-        rows, vectors = self._embedded(work)
+        return self.among(*self._embedded(work))
+
+    def among(self, rows: Sequence[int], vectors: Vectors) -> list[NearDuplicate]:
+        """All pairs that are the same recording, among rows of the manifest whose embeddings are there already.
+
+        Parameters
+        ----------
+        rows
+            Of the manifest.
+        vectors
+            ``(len(rows), dim)``, by one encoder.
+        """
         pairs = near_pairs(
             whitened(vectors),
             threshold=CANDIDATE_COSINE,
@@ -137,7 +148,7 @@ class NearSearch:
         contents = self._contents
         return contents is not None and contents[first] is not None and contents[first] == contents[second]
 
-    def _embedded(self, work: Path) -> tuple[list[int], np.ndarray[Any, np.dtype[np.float32]]]:
+    def _embedded(self, work: Path) -> tuple[list[int], Vectors]:
         """Rows of the manifest that could be read, and their embeddings."""
         names = [name for name in ("path", "start", "end") if self._manifest.has(name)]
         table = self._manifest.table.select(names).append_column("row", pa.array(range(len(self._manifest))))

@@ -2,8 +2,8 @@
 
 Vectors in, rows out; what they are of is not known here. All pairs are compared exactly, by matrix products of blocks,
 so that memory stays flat however many vectors there are. Raw embeddings share most of their direction: to find what is
-alike each dimension is centred and scaled first; to find copies they are whitened, with the covariance of their own
-set, shrunk as far as its size demands (Ledoit and Wolf 2004).
+alike they are centred and scaled first; to find copies they are whitened, with the covariance of their own set, shrunk
+as far as its size demands (Ledoit and Wolf 2004).
 """
 
 from collections.abc import Callable, Iterable
@@ -63,9 +63,10 @@ class Nearest:
 
 @dataclass(frozen=True)
 class Scaling:
-    """A set's middle and spread, by which vectors are made comparable: dimension by dimension.
+    """What makes the vectors of a set comparable: each dimension is centred and divided by the root of its deviation.
 
-    A dimension that hardly changes within the set (`LEAST_DEVIATION`) is not blown up, one that never does is left out.
+    Between leaving the dimensions as they are, where the largest decide alone, and making all equal, where noise counts
+    as much as anything: Pareto scaling (van den Berg et al. 2006).
 
     Attributes
     ----------
@@ -79,13 +80,8 @@ class Scaling:
     @classmethod
     def of(cls, vectors: Vectors) -> Self:
         """That of a set ``(n, dim)``, made from `FITTED_ROWS` rows spread evenly over it."""
-        sample = np.asarray(vectors[fitted_rows(len(vectors))], dtype=np.float64)
-        deviation = sample.std(axis=0)
-        kept = deviation > 1e-6 * deviation.max(initial=0)
-        weight = np.zeros(len(deviation))
-        if kept.any():
-            weight[kept] = 1 / np.maximum(deviation[kept], LEAST_DEVIATION * np.median(deviation[kept]))
-        return cls(sample.mean(axis=0), weight)
+        mean, deviation = _moments(np.asarray(vectors[fitted_rows(len(vectors))], dtype=np.float64))
+        return cls(mean, np.divide(1.0, np.sqrt(deviation), out=np.zeros_like(deviation), where=deviation > 0))
 
     def units(self, vectors: Vectors) -> Vectors:
         """Unit vectors ``(n, dim)`` of vectors ``(n, dim)``; 0 for one that is the middle itself."""
@@ -97,8 +93,8 @@ def fitted_rows(count: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, count - 1, min(count, FITTED_ROWS)).round().astype(np.int64))
 
 
-def standardised(vectors: Vectors) -> Vectors:
-    """Unit vectors ``(n, dim)`` that are near where the clips are alike: each dimension centred and scaled."""
+def scaled(vectors: Vectors) -> Vectors:
+    """Unit vectors ``(n, dim)`` whose cosine says how alike clips are, by the set's own :class:`Scaling`."""
     scaling = Scaling.of(vectors)
     out = np.empty(vectors.shape, dtype=np.float32)
     for start in range(0, len(vectors), BLOCK_ROWS):
@@ -109,24 +105,33 @@ def standardised(vectors: Vectors) -> Vectors:
 def whitened(vectors: Vectors) -> Vectors:
     """Unit vectors ``(n, k)``, k at most `dim`, in whose coordinates the set has no preferred direction.
 
-    Each dimension is centred and scaled (:class:`Scaling`), then the set is turned and scaled by the inverse root of
-    its covariance, whose estimate is shrunk towards the identity. Where nothing changes at all there is nothing to
-    measure by: all vectors are then 0.
+    Each dimension is centred and scaled, then the set is turned and scaled by the inverse root of its covariance, whose
+    estimate is shrunk towards the identity; it is made from `FITTED_ROWS` rows spread evenly over the set. A dimension
+    that hardly changes within the set (`LEAST_DEVIATION`) is not blown up, one that never does is left out. Where
+    nothing changes at all there is nothing to measure by: all vectors are then 0.
     """
-    scaling = Scaling.of(vectors)
-    kept = scaling.weight > 0
+    sample = np.asarray(vectors[fitted_rows(len(vectors))], dtype=np.float64)
+    mean, deviation = _moments(sample)
+    kept = deviation > 0
     if not kept.any():
         return np.zeros((len(vectors), 1), dtype=np.float32)
-    mean, weight = scaling.mean[kept], scaling.weight[kept]
-    sample = (np.asarray(vectors[fitted_rows(len(vectors))][:, kept], dtype=np.float64) - mean) * weight
-    shrinkage = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
+    mean, deviation = mean[kept], deviation[kept]
+    deviation = np.maximum(deviation, LEAST_DEVIATION * np.median(deviation))
+    sample = (sample[:, kept] - mean) / deviation
+    weight = float(ledoit_wolf_shrinkage(sample, assume_centered=True))
     covariance = sample.T @ sample / len(sample)
-    values, axes = np.linalg.eigh((1 - shrinkage) * covariance + shrinkage * np.eye(len(covariance)))
+    values, axes = np.linalg.eigh((1 - weight) * covariance + weight * np.eye(len(covariance)))
     turn = axes / np.sqrt(np.maximum(values, values[-1] * 1e-9))
     out = np.empty((len(vectors), len(turn)), dtype=np.float32)
     for start in range(0, len(vectors), BLOCK_ROWS):
-        out[start : start + BLOCK_ROWS] = _units((vectors[start : start + BLOCK_ROWS, kept] - mean) * weight @ turn)
+        out[start : start + BLOCK_ROWS] = _units((vectors[start : start + BLOCK_ROWS, kept] - mean) / deviation @ turn)
     return out
+
+
+def _moments(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Mean and standard deviation of each dimension; of one that never changes but for rounding the latter is 0."""
+    mean, deviation = sample.mean(axis=0), sample.std(axis=0)
+    return mean, np.where(deviation > 1e-6 * deviation.max(initial=0), deviation, 0.0)
 
 
 def _units(vectors: NDArray[np.float64]) -> Vectors:
