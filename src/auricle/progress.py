@@ -283,6 +283,8 @@ class StudyBar(WorkBar):
         match event:
             case study_events.Data():
                 self._say(_data_line(event))
+            case study_events.Said(text):
+                self._say(escape(text))
             case study_events.Pretraining():
                 self._pretraining(event)
             case study_events.Work() | study_events.Embedding() | study_events.Notice():
@@ -346,7 +348,8 @@ def _data_line(data: study_events.Data) -> str:
 def study_summary(end: study_events.End) -> str:
     """What is said when a study is finished."""
     nothing = f"nothing to do: all {end.cached} stages were finished before\n" if not end.stages else ""
-    return f"{nothing}results: {end.results}\nreport: {end.report}   open it in a browser"
+    found = "".join(f"{sentence}\n" for sentence in end.in_short)
+    return f"{nothing}{found}results: {end.results}\nreport: {end.report}   open it in a browser"
 
 
 def show_scores(tables: Sequence[ScoreTable]) -> None:

@@ -7,6 +7,7 @@ import yaml
 
 from auricle.settings import SettingsError
 from auricle.study.definition import list_studies, load_study
+from auricle.study.diets import Diets
 
 EXAMPLE = {"name": "mine", "data": "synth", "diets": {"voices": "speech"}, "tasks": ["event"]}
 
@@ -24,7 +25,8 @@ def test_every_built_in_study_can_be_read() -> None:
 
 
 def test_a_single_source_is_as_good_as_a_list(tmp_path: Path) -> None:
-    assert load_study(write(tmp_path)).diets == {"voices": ("speech",)}
+    study = load_study(write(tmp_path))
+    assert isinstance(study, Diets) and study.diets == {"voices": ("speech",)}
 
 
 def test_what_is_written_resolved_reads_back_the_same(tmp_path: Path) -> None:

@@ -18,7 +18,8 @@ from auricle import results
 from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.study import events
-from auricle.study.definition import Study, load_study
+from auricle.study.base import Study
+from auricle.study.definition import load_study
 from auricle.study.run import run_study
 
 KILL_AT = (  # what is there when a process is killed, one after the other

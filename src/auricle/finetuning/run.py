@@ -62,7 +62,14 @@ from auricle.transfer.task_source import Own, find_task
 EXCERPT_HOP = 1.0  # seconds, of a dataset whose clips are excerpts that overlap when it is scored
 
 
-def finetune(recipe: FineTuning, folder: Path, *, decoded: Path | None = None, report: Report = say_nothing) -> Path:
+def finetune(
+    recipe: FineTuning,
+    folder: Path,
+    *,
+    task: Task | None = None,
+    decoded: Path | None = None,
+    report: Report = say_nothing,
+) -> Path:
     """Start a run in `folder`; returns the folder of the trained model.
 
     Parameters
@@ -71,6 +78,8 @@ def finetune(recipe: FineTuning, folder: Path, *, decoded: Path | None = None, r
         What to do.
     folder
         Of the run.
+    task
+        What the recipe's task is, where that is known already.
     decoded
         Folder where the task's decoded audio is to be kept for other runs on the same task and fold; by default it lies
         in the run's folder while the run goes on.
@@ -89,28 +98,28 @@ def finetune(recipe: FineTuning, folder: Path, *, decoded: Path | None = None, r
             f"{folder} already holds a run; continue it with: auricle finetune --resume {folder}, "
             "or choose another folder"
         )
-    return _train(recipe, folder, decoded, report)
+    return _train(recipe, folder, task, decoded, report)
 
 
-def resume(folder: Path, *, decoded: Path | None = None, report: Report = say_nothing) -> Path:
+def resume(
+    folder: Path, *, task: Task | None = None, decoded: Path | None = None, report: Report = say_nothing
+) -> Path:
     """Go on with the run in `folder` from its last checkpoint; returns the folder of the trained model."""
     recipe = read_recipe(folder / "recipe.yaml")
     if (folder / RESULTS_FILE).exists():
         report(End(results.summary(results.read(folder / RESULTS_FILE))))
         return folder / "model"
-    return _train(recipe, folder, decoded, report)
+    return _train(recipe, folder, task, decoded, report)
 
 
-def _train(recipe: FineTuning, folder: Path, decoded: Path | None, report: Report) -> Path:
+def _train(recipe: FineTuning, folder: Path, task: Task | None, decoded: Path | None, report: Report) -> Path:
     keep_freed_memory()
     accelerator = make_accelerator(device=recipe.device, precision=recipe.precision, accumulate=recipe.accumulate)
     main = accelerator.is_main_process
     if not main:
         report = say_nothing
     recipe.rows_of(accelerator)  # refuses a batch that cannot be divided before any work
-    own = Own(label=recipe.label, group=recipe.group, positive=recipe.positive)
-    root = None if recipe.root is None else Path(recipe.root)
-    task = find_task(recipe.task, root, own=own, hop=EXCERPT_HOP).listed()
+    task = (task or _task_of(recipe)).listed()
     part = partition_of(task, recipe.fold)
     targets = learnable(task, part)
     encoder = pooled(registry.load(recipe.model, seed=recipe.seed), pooling=recipe.pooling)
@@ -144,6 +153,12 @@ def _train(recipe: FineTuning, folder: Path, decoded: Path | None, report: Repor
             shutil.rmtree(folder / "audio", ignore_errors=True)
         report(End(summaries))
     return folder / "model"
+
+
+def _task_of(recipe: FineTuning) -> Task:
+    """The task that a recipe names."""
+    own = Own(label=recipe.label, group=recipe.group, positive=recipe.positive)
+    return find_task(recipe.task, None if recipe.root is None else Path(recipe.root), own=own, hop=EXCERPT_HOP)
 
 
 def _prepare(recipe: FineTuning, encoder: Encoder, targets: Targets, folder: Path, accelerator: Accelerator) -> Run:

@@ -15,7 +15,7 @@ from auricle.models.global_norm import sum_over_processes
 from auricle.transfer import scoring
 from auricle.transfer.bootstrap import REPLICATES
 from auricle.transfer.scoring import Scores
-from auricle.transfer.targets import Targets
+from auricle.transfer.targets import Kind, Targets
 
 BATCH_SECONDS = 60.0  # of sound that go through the encoder at a time
 POOL_CLIPS = 256  # whose samples are held at a time
@@ -74,17 +74,19 @@ def score(
     cluster
         ``(n,)`` units of the bootstrap; without them there are no intervals.
     """
-    answers: NDArray[np.generic] = logits
-    if targets.kind == "multi-class":
-        answers = logits.argmax(axis=1)
-    elif targets.kind == "binary":
-        answers = logits[:, 0]
     return scoring.score(
         targets.kind,
         targets.values[rows],
-        [answers],
+        [answers(targets.kind, logits)],
         fold=np.zeros(len(rows), dtype=np.int64),
         cluster=[0] * len(rows) if cluster is None else cluster,
         fold_by_fold=False,
         replicates=REPLICATES,
     )
+
+
+def answers(kind: Kind, logits: NDArray[np.float32]) -> NDArray[np.generic]:
+    """What the metrics of a kind of task take of logits ``(n, outputs)``: predicted classes, or scores."""
+    if kind == "multi-class":
+        return logits.argmax(axis=1)
+    return logits[:, 0] if kind == "binary" else logits

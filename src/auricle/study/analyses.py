@@ -23,7 +23,7 @@ from auricle.explain.rsa import rsa
 from auricle.files import atomic_write
 from auricle.projection import tsne
 from auricle.stages import Finished, Stage, Stages
-from auricle.study.definition import Part, Rsa
+from auricle.study.diets import Part, Rsa
 from auricle.study.encoders import StudyEncoder
 from auricle.transfer.clip_sets import Embedded, Rows
 from auricle.transfer.splits import of_clips, partitions

@@ -8,13 +8,14 @@ from typing import Any, Literal
 import torch
 
 from auricle.models import registry
-from auricle.models.byola import BYOLA
 from auricle.models.encoder import Encoder
+from auricle.models.spectrogram import NormalisedEncoder
 from auricle.pretraining import events as pretraining_events
 from auricle.pretraining import run as pretraining_run
 from auricle.pretraining.recipe import Recipe, load_recipe
 from auricle.stages import Finished, Stage, Stages
-from auricle.study.definition import RANDOM, Study
+from auricle.study.base import Pretraining
+from auricle.study.diets import RANDOM, Diets
 from auricle.study.sources import Diet
 from auricle.training import environment
 
@@ -98,17 +99,17 @@ class Training:
         return self.stage.folder / "model"
 
 
-def recipe_of(study: Study, *, seed: int, data: Path | None = None) -> Recipe:
+def recipe_of(how: Pretraining, *, seed: int, data: Path | None = None) -> Recipe:
     """The recipe that a study trains by."""
-    values: dict[str, Any] = {**study.pretraining.overrides, "seed": seed}
+    values: dict[str, Any] = {**how.overrides, "seed": seed}
     if data is not None:
         values["data"] = [str(data)]
-    return load_recipe(study.pretraining.recipe, values)
+    return load_recipe(how.recipe, values)
 
 
-def pretraining_stage(study: Study, diet: Diet, seed: int) -> Stage:
+def pretraining_stage(how: Pretraining, diet: Diet, seed: int) -> Stage:
     """What decides the outcome of one pre-training."""
-    recipe = recipe_of(study, seed=seed)
+    recipe = recipe_of(how, seed=seed)
     inputs = {
         "recipe": recipe.model_dump(mode="json", exclude=_NEUTRAL | {"name"}),
         "sound": diet.sound,
@@ -116,7 +117,7 @@ def pretraining_stage(study: Study, diet: Diet, seed: int) -> Stage:
     return Stage("pretraining", f"{diet.name}-seed{seed}", PRETRAINING_VERSION, inputs)
 
 
-def pretrain(stages: Stages, study: Study, diet: Diet, seed: int, report: Callable[[Any], None]) -> Training:
+def pretrain(stages: Stages, how: Pretraining, diet: Diet, seed: int, report: Callable[[Any], None]) -> Training:
     """Train on a diet, or go on with a training that was interrupted; nothing if it is finished."""
 
     def work(folder: Path) -> dict[str, Any]:
@@ -132,7 +133,7 @@ def pretrain(stages: Stages, study: Study, diet: Diet, seed: int, report: Callab
             model = pretraining_run.resume(folder, report=listen)
         else:
             diet.manifest().write(data)
-            model = pretraining_run.pretrain(recipe_of(study, seed=seed, data=data), folder, report=listen)
+            model = pretraining_run.pretrain(recipe_of(how, seed=seed, data=data), folder, report=listen)
         encoder = registry.load(model)
         plan = plans[-1]
         return {
@@ -149,31 +150,43 @@ def pretrain(stages: Stages, study: Study, diet: Diet, seed: int, report: Callab
             "environment": environment(),
         }
 
-    stage = pretraining_stage(study, diet, seed)
+    stage = pretraining_stage(how, diet, seed)
     return Training(diet.name, seed, stages.run(stage, work, resumable=True, outputs=["model/*", "metrics.jsonl"]))
 
 
-def random_self(stages: Stages, trained: Training, seed: int) -> Finished:
-    """The same architecture with random weights and the trained encoder's own front-end statistics."""
+def random_self(stages: Stages, trained: str | Path, fingerprint: str, seed: int, *, name: str) -> Finished:
+    """The same architecture with random weights and the trained encoder's own front-end statistics.
+
+    Parameters
+    ----------
+    stages
+        Where it is kept.
+    trained, fingerprint
+        The encoder, as :func:`auricle.load` takes it, and of its weights.
+    seed
+        Of the random weights.
+    name
+        Of the stage.
+    """
 
     def work(folder: Path) -> dict[str, Any]:
-        encoder = registry.load(trained.model_folder)
+        encoder = registry.load(trained)
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             fresh = type(encoder).from_config(encoder.config.to_dict())
-        if isinstance(encoder, BYOLA) and isinstance(fresh, BYOLA):
+        if isinstance(encoder, NormalisedEncoder) and isinstance(fresh, NormalisedEncoder):
             fresh.set_statistics(**encoder.statistics)
         fresh.name = f"{encoder.name} random {seed}"
         fresh.save_pretrained(folder)
         return {"weights_fingerprint": fresh.weights_fingerprint}
 
-    inputs = {"like": trained.stage.facts["weights_fingerprint"], "seed": seed}
-    return stages.run(Stage("random", f"{trained.diet}-seed{seed}", RANDOM_VERSION, inputs), work)
+    inputs = {"like": fingerprint, "seed": seed}
+    return stages.run(Stage("random", f"{name}-seed{seed}", RANDOM_VERSION, inputs), work)
 
 
-def encoders_of(stages: Stages, study: Study, trainings: Sequence[Training]) -> list[StudyEncoder]:
+def encoders_of(stages: Stages, study: Diets, trainings: Sequence[Training]) -> list[StudyEncoder]:
     """All encoders in the order of the report: each trained one, its random selves, then the references."""
-    recipe = recipe_of(study, seed=0).name
+    recipe = recipe_of(study.learning, seed=0).name
     found: list[StudyEncoder] = []
     for diet in study.diets:
         of_diet = [training for training in trainings if training.diet == diet]
@@ -183,7 +196,9 @@ def encoders_of(stages: Stages, study: Study, trainings: Sequence[Training]) -> 
             found.append(StudyEncoder(recipe, "trained", diet, training.seed, source, fingerprint))
         if RANDOM in study.models:
             for seed in study.random_seeds:
-                stage = random_self(stages, of_diet[0], seed)
+                first = of_diet[0]
+                trained = first.stage.facts["weights_fingerprint"]
+                stage = random_self(stages, first.model_folder, trained, seed, name=diet)
                 fingerprint = stage.facts["weights_fingerprint"]
                 model = f"{recipe} random ({diet} front end)"
                 found.append(StudyEncoder(model, "random", diet, seed, str(stage.folder), fingerprint))

@@ -7,7 +7,7 @@ from pathlib import Path
 from auricle.pretraining.events import Decoding, Note, Plan, Step
 from auricle.work_events import Embedding, Notice, Work
 
-__all__ = ["Data", "Embedding", "End", "Event", "Notice", "Pretraining", "Report", "Work", "say_nothing"]
+__all__ = ["Data", "Embedding", "End", "Event", "Notice", "Pretraining", "Report", "Said", "Work", "say_nothing"]
 
 
 @dataclass(frozen=True)
@@ -18,6 +18,13 @@ class Data:
     clips: int
     tasks: int
     seconds: float | None
+
+
+@dataclass(frozen=True)
+class Said:
+    """A line about what is planned, or what was just done."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -33,15 +40,16 @@ class Pretraining:
 
 @dataclass(frozen=True)
 class End:
-    """The study is finished: `stages` were worked on now, `cached` were done before."""
+    """The study is finished: `stages` were worked on now, `cached` were done before; `in_short` is what it found."""
 
     stages: int
     cached: int
     results: Path
     report: Path
+    in_short: tuple[str, ...] = ()
 
 
-Event = Data | Pretraining | Work | Embedding | Notice | End
+Event = Data | Said | Pretraining | Work | Embedding | Notice | End
 Report = Callable[[Event], None]
 
 

@@ -7,7 +7,7 @@ from itertools import groupby
 from auricle.comparisons import SIGNIFICANT, Comparison, holm
 from auricle.results import Result
 from auricle.study.analyses import Picture, Similarity
-from auricle.study.definition import Study
+from auricle.study.diets import Diets
 from auricle.study.encoders import StudyEncoder, Training
 from auricle.study.sources import Diet
 from auricle.transfer.probing import Probed
@@ -74,7 +74,7 @@ class Outcome:
         Time that all stages took together, whenever they were worked on.
     """
 
-    study: Study
+    study: Diets
     command: str
     diets: list[Diet]
     tasks: list[Task]

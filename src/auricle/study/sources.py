@@ -12,7 +12,7 @@ from auricle.datasets.registry import dataset, list_datasets, training_part
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.stages import fingerprint_of_sound
-from auricle.study.definition import DATASET_PREFIX, task_name
+from auricle.study.base import DATASET_PREFIX, task_name
 from auricle.transfer import task_source
 from auricle.transfer.task import Clip, Task, clips_of
 

@@ -1,0 +1,131 @@
+"""Run a study of diets: pre-training → embedding → probes → analyses → results and report."""
+
+from functools import partial
+
+from auricle.comparisons import Comparison
+from auricle.pretraining.events import Decoding, Note, Plan, Step
+from auricle.study import analyses, encoders, events, measuring
+from auricle.study.analyses import Picture, Similarity
+from auricle.study.diets import Diets, Part
+from auricle.study.encoders import StudyEncoder, Training
+from auricle.study.outcome import Outcome
+from auricle.study.report import write_report
+from auricle.study.session import Findings, Session
+from auricle.study.sources import Diet
+from auricle.transfer.clip_sets import Embedded
+from auricle.transfer.probing import Probed, ProbePlan
+from auricle.transfer.task import Task
+
+
+def run_diets(study: Diets, session: Session) -> Findings:
+    """Do all of a study of diets that is not done yet."""
+    return _Run(study, session).all()
+
+
+class _Run:
+    """One call of :func:`run_diets`."""
+
+    def __init__(self, study: Diets, session: Session) -> None:
+        self.study, self.session, self.stages = study, session, session.stages
+
+    def all(self) -> Findings:
+        study, session = self.study, self.session
+        diets, tasks = session.find(study.diets, study.tasks)
+        trainings = self._pretrain(diets)
+        found = encoders.encoders_of(self.stages, study, trainings)
+        embedded = session.embed(found, tasks)
+        plan = ProbePlan(study.probe.protocol, study.probe.settings(), study.probe.seeds)
+        rows = len({encoder.title for encoder in found})
+        probed = session.probe(plan, embedded, tasks, f"{rows} encoders × {len(tasks)} tasks")
+        outcome = Outcome(
+            study=study,
+            command=session.command,
+            diets=diets,
+            tasks=tasks,
+            trainings=trainings,
+            encoders=found,
+            probed=probed,
+            comparisons=self._compare(tasks, probed),
+            similarities=self._similarities(embedded, tasks),
+            pictures=self._pictures(found, embedded, tasks),
+            map=self._map(found, embedded, tasks),
+            notices=session.notices,
+            seconds=self.stages.seconds,
+        )
+        return Findings(outcome.results, partial(write_report, outcome))
+
+    # --- encoders and scores ----------------------------------------------------------------------------------------
+
+    def _pretrain(self, diets: list[Diet]) -> list[Training]:
+        how, stages = self.study.learning, self.stages
+        wanted = [(diet, seed) for diet in diets for seed in how.seeds]
+        missing = [
+            (diet.name, seed)
+            for diet, seed in wanted
+            if stages.find(encoders.pretraining_stage(how, diet, seed)) is None
+        ]
+        recipe = encoders.recipe_of(how, seed=0).name
+
+        def tell(diet: Diet, number: int, event: Plan | Step | Decoding | Note) -> None:
+            self.session.tell(events.Pretraining(recipe, diet.name, number, len(missing), event))
+
+        trained = []
+        for diet, seed in wanted:
+            number = missing.index((diet.name, seed)) + 1 if (diet.name, seed) in missing else 0
+            trained.append(encoders.pretrain(stages, how, diet, seed, partial(tell, diet, number)))
+        return trained
+
+    def _compare(self, tasks: list[Task], probed: list[Probed[StudyEncoder]]) -> list[Comparison]:
+        return [
+            comparison
+            for task in self.session.each("comparing", tasks, lambda task: task.name)
+            for comparison in measuring.compare(
+                self.stages, [entry for entry in probed if entry.task is task], seed=self.study.seed
+            )
+        ]
+
+    # --- analyses ---------------------------------------------------------------------------------------------------
+
+    def _similarities(self, embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]) -> list[Similarity]:
+        settings, seed = self.study.rsa, self.study.seed
+        if settings is None:
+            return []
+        found: list[Similarity] = []
+        for task in self.session.each("similarity to acoustic descriptors", tasks, lambda task: task.name):
+            described = analyses.describe(self.stages, task, settings, seed=seed)
+            found += analyses.similarity(self.stages, described, embedded[task.name], seed=seed)
+        return found
+
+    def _pictures(
+        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
+    ) -> list[Picture]:
+        settings = self.study.tsne
+        if settings is None:
+            return []
+        shown = [self._trained_on(diet, found) for diet in settings.diets or list(self.study.diets)[-1:]]
+        pieces = [(encoder, task) for encoder in shown for task in tasks]
+        return [
+            self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
+            for encoder, task in self.session.each("t-SNE", pieces, lambda piece: piece[1].name)
+        ]
+
+    def _map(
+        self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
+    ) -> Picture | None:
+        settings = self.study.map
+        if settings is None:
+            return None
+        task = next(task for task in tasks if settings.task in (None, task.short_name))
+        encoder = self._trained_on(settings.diet or list(self.study.diets)[-1], found)
+        return self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
+
+    def _picture(
+        self, encoder: StudyEncoder, task: Task, embedded: list[Embedded[StudyEncoder]], *, part: Part, clips: int
+    ) -> Picture:
+        rows = analyses.choose_clips(task, part=part, clips=clips, seed=self.study.seed)
+        entry = next(entry for entry in embedded if entry.encoder is encoder)
+        return analyses.picture(self.stages, entry, task, rows, seed=self.study.seed)
+
+    @staticmethod
+    def _trained_on(diet: str, found: list[StudyEncoder]) -> StudyEncoder:
+        return next(encoder for encoder in found if encoder.kind == "trained" and encoder.diet == diet)
