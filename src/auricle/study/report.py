@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 
 from auricle import __version__
-from auricle.explore.html_map import excerpts, sound_map, style_and_script
+from auricle.explore.excerpts import excerpts
+from auricle.explore.html_map import sound_map, style_and_script
 from auricle.files import atomic_write
 from auricle.report.page import Section, duration, facts, figure, note, page, text
 from auricle.score_tables import listed
@@ -129,7 +130,7 @@ def _map(outcome: Outcome, picture: Picture) -> str:
         picture.points,
         names=shown.column("path"),
         labels=shown.column("label"),
-        sounds=sounds.sounds,
+        sounds=sounds,
         identity="sound-map",
         title=f"Map of {picture.task.name}",
     )
