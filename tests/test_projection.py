@@ -1,4 +1,6 @@
-"""t-SNE keeps groups together, is reproducible, and its figure is complete."""
+"""Every projection keeps groups together, is reproducible, and its figure is complete."""
+
+import sys
 
 import numpy as np
 import pytest
@@ -6,8 +8,9 @@ from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from sklearn.neighbors import KNeighborsClassifier
 
+from auricle import projection
 from auricle.errors import AuricleError
-from auricle.projection import LEGEND_LIMIT, MARKERS, PALETTE, scatter, tsne
+from auricle.projection import LEGEND_LIMIT, MARKERS, PALETTE, Method, pca, project, scatter, tsne, umap
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +36,52 @@ def test_few_clips_are_enough_and_too_few_are_one_sentence() -> None:
     assert tsne(x).shape == (6, 2)
     with pytest.raises(AuricleError, match="at least 5 clips, got 3"):
         tsne(x[:3])
+
+
+@pytest.mark.parametrize("method", ["tsne", "umap", "pca"])
+def test_every_method_keeps_groups_together_and_repeats_itself(
+    method: Method, groups: tuple[np.ndarray, np.ndarray]
+) -> None:
+    if method == "umap":
+        pytest.importorskip("umap", reason="umap-learn is not installed (extra `maps`)")
+    points = project(groups[0], method=method, seed=3)
+    assert points.shape == (160, 2) and points.dtype == np.float64
+    assert KNeighborsClassifier(5).fit(points, groups[1]).score(points, groups[1]) > 0.95
+    assert np.array_equal(points, project(groups[0], method=method, seed=3))
+
+
+def test_principal_components_are_those_of_the_singular_values() -> None:
+    x = np.random.default_rng(1).standard_normal((200, 6)) * [9, 5, 1, 1, 1, 1]
+    points = pca(x)
+    left, values, _ = np.linalg.svd(x - x.mean(axis=0), full_matrices=False)
+    expected = left[:, :2] * values[:2]
+    expected *= np.sign(expected[np.abs(expected).argmax(axis=0), [0, 1]])
+    np.testing.assert_allclose(points, expected, atol=1e-3)
+    assert (pca(x[:, :1])[:, 1] == 0).all()
+
+
+def test_many_clips_are_drawn_by_open_tsne(
+    groups: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("openTSNE", reason="openTSNE is not installed (extra `maps`)")
+    few = tsne(groups[0], seed=3)
+    monkeypatch.setattr(projection, "MANY_CLIPS", 100)
+    points = tsne(groups[0], seed=3)
+    assert not np.allclose(points, few)
+    assert KNeighborsClassifier(5).fit(points, groups[1]).score(points, groups[1]) > 0.98
+    assert np.array_equal(points, tsne(groups[0], seed=3))
+
+
+def test_without_the_extra_umap_is_one_sentence_and_t_sne_is_drawn_all_the_same(
+    groups: tuple[np.ndarray, np.ndarray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(projection, "MANY_CLIPS", 100)
+    monkeypatch.setitem(sys.modules, "umap", None)
+    monkeypatch.setitem(sys.modules, "openTSNE", None)
+    with pytest.raises(AuricleError, match=r'UMAP needs the `maps` extra: pip install "auricle\[maps\]"'):
+        umap(groups[0])
+    assert tsne(groups[0][::8]).shape == (20, 2)
+    assert tsne(groups[0]).shape == (160, 2)
 
 
 def test_few_classes_get_a_legend_many_get_a_count() -> None:

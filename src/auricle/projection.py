@@ -1,10 +1,13 @@
-"""Embeddings in two dimensions: t-SNE, and a figure of it.
+"""Embeddings in two dimensions: t-SNE, UMAP or principal components, and a figure of it.
 
-Van der Maaten & Hinton 2008 by scikit-learn, after reduction to 50 principal components; as in Ogg 2025, Figure 2. Only
-neighbourhoods mean something: axes, orientation and distances between far groups are arbitrary.
+t-SNE (van der Maaten & Hinton 2008, as in Ogg 2025, Figure 2) and UMAP (McInnes et al. 2018) begin with 50 principal
+components. In theirs only neighbourhoods mean something: axes, orientation and distances between far groups are
+arbitrary. Principal components keep large distances instead, and show little of the neighbourhoods.
 """
 
+import warnings
 from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from matplotlib import patheffects
@@ -18,7 +21,10 @@ from auricle.errors import AuricleError
 
 Floats = NDArray[np.float64]
 
+Method = Literal["tsne", "umap", "pca"]
+
 COMPONENTS = 50
+MANY_CLIPS = 5_000  # beyond which openTSNE draws t-SNE, where it is installed: its time grows linearly
 FEWEST_CLIPS = 5
 LEGEND_LIMIT = 12  # classes that a legend may hold before it becomes a wall
 MOST_NAMES = 24  # written into a picture of more classes
@@ -26,6 +32,70 @@ NAME_WIDTH, NAME_HEIGHT = 0.018, 0.045  # of a letter and a line, as shares of t
 # Okabe & Ito 2008, distinguishable with every common kind of colour blindness; without their yellow, lost on white.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#000000")
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
+
+
+def project(embeddings: NDArray[np.floating], *, method: Method = "tsne", seed: int = 0) -> Floats:
+    """Positions ``(n, 2)`` of embeddings ``(n, dim)``, at least five and finite, by a method of that name.
+
+    Raises
+    ------
+    AuricleError
+        When there are fewer than five clips, or the method's package is not installed.
+    """
+    return {"tsne": tsne, "umap": umap, "pca": pca}[method](embeddings, seed=seed)
+
+
+def pca(embeddings: NDArray[np.floating], *, seed: int = 0) -> Floats:
+    """Positions ``(n, 2)`` of embeddings ``(n, dim)``: their first two principal components.
+
+    The sign of each is such that the clip farthest from the middle along it lies on its positive side. With a single
+    dimension the second component is 0.
+
+    Raises
+    ------
+    AuricleError
+        When there are fewer than five clips.
+    """
+    x = _checked(embeddings)
+    points = np.zeros((len(x), 2))
+    kept = min(2, *x.shape)
+    points[:, :kept] = PCA(kept, svd_solver="randomized", random_state=seed).fit_transform(x)
+    farthest = points[np.abs(points).argmax(axis=0), [0, 1]]
+    return points * np.where(farthest < 0, -1.0, 1.0)
+
+
+def umap(embeddings: NDArray[np.floating], *, seed: int = 0, neighbours: int = 15) -> Floats:
+    """Positions ``(n, 2)`` of embeddings ``(n, dim)`` by umap-learn, the extra `maps`.
+
+    Parameters
+    ----------
+    embeddings
+        At least five clips, finite.
+    seed
+        Of principal components and of the layout; the same seed gives the same picture.
+    neighbours
+        Of each clip that the layout respects; fewer where there are few clips.
+
+    Raises
+    ------
+    AuricleError
+        When there are fewer than five clips, or umap-learn is not installed.
+    """
+    x = _reduced(embeddings, seed)
+    try:
+        from umap import UMAP
+    except ImportError as error:
+        raise AuricleError('UMAP needs the `maps` extra: pip install "auricle[maps]"') from error
+    # Of few points the spectral layout is undefined: those start at random.
+    layout = UMAP(
+        n_neighbors=min(neighbours, len(x) - 1),
+        init="spectral" if len(x) > 2 * neighbours else "random",
+        random_state=seed,
+        n_jobs=1,
+    )
+    with warnings.catch_warnings():  # of libraries it uses
+        warnings.simplefilter("ignore")
+        return np.asarray(layout.fit_transform(x), dtype=np.float64)
 
 
 def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float = 30.0) -> Floats:
@@ -40,19 +110,44 @@ def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float =
     perplexity
         Effective number of neighbours; lowered to a third of the clips where there are few.
 
+    Notes
+    -----
+    scikit-learn draws it; of more than `MANY_CLIPS` clips openTSNE (extra `maps`), where it is installed.
+
     Raises
     ------
     AuricleError
         When there are fewer than five clips.
     """
-    n, dim = embeddings.shape
-    if n < FEWEST_CLIPS:
-        raise AuricleError(f"a t-SNE picture needs at least {FEWEST_CLIPS} clips, got {n}")
-    x = np.asarray(embeddings, dtype=np.float32)
-    if min(n, dim) > COMPONENTS:
-        x = PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit_transform(x)
-    fitted = TSNE(perplexity=min(perplexity, (n - 1) / 3), init="pca", random_state=seed).fit_transform(x)
+    x = _reduced(embeddings, seed)
+    perplexity = min(perplexity, (len(x) - 1) / 3)
+    if len(x) > MANY_CLIPS and (many := _open_tsne()) is not None:
+        fitted = many.TSNE(perplexity=perplexity, initialization="pca", random_state=seed, n_jobs=-1).fit(x)
+    else:
+        fitted = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(x)
     return np.asarray(fitted, dtype=np.float64)
+
+
+def _open_tsne() -> Any:
+    try:
+        import openTSNE
+    except ImportError:
+        return None
+    return openTSNE
+
+
+def _checked(embeddings: NDArray[np.floating]) -> NDArray[np.float32]:
+    if len(embeddings) < FEWEST_CLIPS:
+        raise AuricleError(f"a picture in two dimensions needs at least {FEWEST_CLIPS} clips, got {len(embeddings)}")
+    return np.asarray(embeddings, dtype=np.float32)
+
+
+def _reduced(embeddings: NDArray[np.floating], seed: int) -> NDArray[np.float32]:
+    """Their first 50 principal components."""
+    x = _checked(embeddings)
+    if min(x.shape) > COMPONENTS:
+        x = PCA(COMPONENTS, svd_solver="randomized", random_state=seed).fit_transform(x)
+    return x
 
 
 def scatter(axes: Axes, points: Floats, values: Sequence[str | float | None], *, title: str, name: str = "") -> None:

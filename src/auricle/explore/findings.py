@@ -1,0 +1,137 @@
+"""What a search, a hunt for outliers or for duplicates has found: shown in a terminal, written as a table, as a page.
+
+A table of findings begins with columns of its own (rank, similarity, …); the others are those of the clips.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from auricle.errors import AuricleError
+from auricle.explore.clip_list import AUDIO_MEGABYTES, Group, Listed, clip_page
+from auricle.files import atomic_write
+from auricle.manifest_format import write_table
+
+SHOWN_ROWS = 20  # in a terminal
+_NEVER_SHOWN = ("path", "start", "end")  # they are in the clip's name
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Rows that were found.
+
+    Attributes
+    ----------
+    table
+        One row per clip, ``path`` among its columns.
+    files
+        ``(rows,)``: where the sound of each is.
+    title, subtitle
+        Of a page; plain text.
+    sentences
+        What was found.
+    told
+        The columns that a list shows.
+    by
+        The column that says which rows belong together, where there is one, and how each such group is headed.
+    """
+
+    table: pa.Table
+    files: list[Path]
+    title: str
+    subtitle: str
+    sentences: Sequence[str]
+    told: Sequence[str]
+    by: str | None = None
+    heading: Callable[[list[dict[str, Any]]], str] = lambda rows: ""  # noqa: ARG005
+
+    def as_text(self) -> str:
+        """The sentences, and the first rows."""
+        rows = self.table.slice(0, SHOWN_ROWS).to_pylist()
+        lines, widths = [], [max((len(shown(row[name])) for row in rows), default=0) for name in self.told]
+        for _, group in groupby(rows, key=lambda row: None if self.by is None else row[self.by]):
+            members = list(group)
+            if self.by is not None:
+                lines.append(self.heading(members))
+            for row in members:
+                facts = [shown(row[name]).rjust(width) for name, width in zip(self.told, widths, strict=True)]
+                lines.append("  ".join(["", *facts, name_of(row)]))
+        more = self.table.num_rows - len(rows)
+        if more > 0:
+            lines.append(f"  {more:,} more rows: --out FILE.csv writes all")
+        return "\n".join([*self.sentences, *lines])
+
+    def write(self, path: Path) -> None:
+        """Write the table to ``.csv`` or ``.parquet``."""
+        with atomic_write(path) as temporary:
+            write_table(self.table, temporary)
+
+    def write_all(
+        self, table: Path | None, page: Path | None, *, report: Callable[[str, float], None] | None = None
+    ) -> None:
+        """Write the table, the page, or both, where they are wanted."""
+        if page is not None and page.suffix.lower() not in (".html", ".htm"):
+            raise AuricleError(f"a page is one HTML file: give --html FILE.html, not {page}")
+        if table is not None:
+            self.write(table)
+        if page is not None:
+            self.write_page(page, report=report)
+
+    def write_page(
+        self, path: Path, *, budget: float = AUDIO_MEGABYTES, report: Callable[[str, float], None] | None = None
+    ) -> None:
+        """Write the page to listen to, with at most `budget` MB of sound."""
+        rows = list(zip(self.table.to_pylist(), self.files, strict=True))
+        groups = []
+        for _, group in groupby(rows, key=lambda pair: None if self.by is None else pair[0][self.by]):
+            members = list(group)
+            heading = "" if self.by is None else self.heading([row for row, _ in members])
+            groups.append(Group(heading, [self._listed(row, file) for row, file in members]))
+        page = clip_page(
+            self.title,
+            self.subtitle,
+            groups,
+            columns=self.told,
+            summary=self.sentences,
+            budget=budget,
+            report=report,
+        )
+        with atomic_write(path) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+
+    def _listed(self, row: dict[str, Any], file: Path) -> Listed:
+        return Listed(name_of(row), file, row.get("start"), row.get("end"), [shown(row[name]) for name in self.told])
+
+
+def told_of(table: pa.Table, first: Iterable[str], *, most: int = 3) -> list[str]:
+    """The columns that a list shows: some of the findings' own, and the first few of the clips' that are short."""
+    own = [name for name in first if name in table.column_names]
+    known = ("label", "labels", "target", "split", "fold", "group", "cluster")
+    others = [name for name in known if name in table.column_names and name not in own]
+    others += [
+        name
+        for name in table.column_names
+        if name not in (*own, *others, *first, *_NEVER_SHOWN) and not pa.types.is_nested(table.schema.field(name).type)
+    ]
+    return [*own, *others[:most]]
+
+
+def name_of(row: dict[str, Any]) -> str:
+    """A clip's path, and its stretch of the file where it has one."""
+    start, end = row.get("start"), row.get("end")
+    if start is None and end is None:
+        return str(row["path"])
+    return f"{row['path']} {start or 0:.6g}–{'' if end is None else f'{end:.6g}'} s"
+
+
+def shown(value: Any) -> str:
+    """A value as a list shows it."""
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.3g}" if abs(value) >= 10 else f"{value:.3f}"
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)
