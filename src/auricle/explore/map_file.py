@@ -23,7 +23,7 @@ from auricle.explore.columns import Column, columns_of, numbers
 from auricle.explore.excerpts import Excerpts, excerpts
 from auricle.explore.html_map import SoundMap, map_page
 from auricle.files import atomic_write, in_units
-from auricle.neighbours import Nearest, nearest, standardised
+from auricle.neighbours import Nearest, nearest, scaled
 from auricle.randomness import generator
 
 NEIGHBOURS = 8
@@ -219,7 +219,7 @@ def _row_count(path: Path) -> int | None:
 
 def _nearest(vectors: NDArray[np.float32], tell: Report) -> Nearest:
     tell("comparing", 0.0)
-    return nearest(standardised(vectors), NEIGHBOURS, report=lambda share: tell("comparing", share))
+    return nearest(scaled(vectors), NEIGHBOURS, report=lambda share: tell("comparing", share))
 
 
 def _columns(table: pa.Table, colour: str | None, distances: NDArray[np.float64], source: Path) -> list[Column]:
