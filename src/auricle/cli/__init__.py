@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from auricle import __version__
+from auricle.cli.curation import duplicates, outliers
 from auricle.cli.embedding import describe, embed
 from auricle.cli.evaluation import evaluate, merge_results, predict
 from auricle.cli.explanation import explain
@@ -18,6 +19,8 @@ from auricle.cli.finetuning import finetune
 from auricle.cli.map import draw_map
 from auricle.cli.models import import_model, models
 from auricle.cli.pretraining import pretrain
+from auricle.cli.projection import project
+from auricle.cli.search import search
 from auricle.cli.study import studies
 from auricle.cli.tasks import tasks
 from auricle.errors import AuricleError, Interrupted
@@ -62,6 +65,10 @@ app.command()(predict)
 app.command()(evaluate)
 app.command()(explain)
 app.command(name="map")(draw_map)
+app.command()(project)
+app.command()(search)
+app.command()(outliers)
+app.command()(duplicates)
 app.command(name="results")(merge_results)
 app.add_typer(studies, name="study", rich_help_panel="Commands")
 
