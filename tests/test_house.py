@@ -32,6 +32,7 @@ ROOMS = [
     },
     {"pretraining", "transfer", "explain", "explore"},
     {"finetuning", "study"},
+    {"integrations", "hear"},
     {"progress"},
     {"cli", "__main__"},
 ]
