@@ -27,6 +27,17 @@ def manifest_of(inputs: Sequence[Path | str]) -> Manifest:
     manifests = [_manifest_of_one(Path(entry)) for entry in inputs]
     if not manifests:
         raise AuricleError("no input: give audio files, folders or manifests")
+    return joined(manifests, source=" + ".join(str(entry) for entry in inputs))
+
+
+def joined(manifests: Sequence[Manifest], *, source: str) -> Manifest:
+    """Several manifests as one, in their order, as :func:`manifest_of` joins them; a single one as it is.
+
+    Raises
+    ------
+    AuricleError
+        When two of them hold the same clip, or a column of one name has another type in each.
+    """
     if len(manifests) == 1:
         return manifests[0]
     roots = [manifest.root.resolve() for manifest in manifests]
@@ -37,10 +48,10 @@ def manifest_of(inputs: Sequence[Path | str]) -> Manifest:
         paths = [(inside / path).as_posix() for path in manifest.column("path")]
         tables.append(manifest.with_column("path", paths).table)
     try:
-        joined = pa.concat_tables(tables, promote_options="default")
+        table = pa.concat_tables(tables, promote_options="default")
     except (pa.ArrowInvalid, pa.ArrowTypeError) as error:
         raise AuricleError(f"the manifests do not fit together: {str(error).splitlines()[0]}") from error
-    return Manifest(joined, common, " + ".join(str(entry) for entry in inputs)).validate()
+    return Manifest(table, common, source).validate()
 
 
 def _manifest_of_one(path: Path) -> Manifest:

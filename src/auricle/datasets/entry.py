@@ -1,9 +1,10 @@
 """What is known of a dataset, and how its folder is found: the part that every dataset shares."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 from auricle.datasets.windows import Windows
 from auricle.errors import AuricleError
@@ -55,8 +56,8 @@ class RemoteFile:
 
 
 @dataclass(frozen=True, kw_only=True)
-class DatasetEntry:
-    """A dataset that can be loaded by name.
+class Source:
+    """Published recordings: what is known of any dataset or corpus.
 
     Attributes
     ----------
@@ -75,8 +76,66 @@ class DatasetEntry:
     download : str
         How large it is, for the sentence that says that it is missing.
     marker : str
-        File or folder, relative to the folder of all data, that shows that the dataset is there; its first part is the
-        dataset's own folder.
+        File or folder, relative to the folder of all data, that shows that it is there; its first part is its own
+        folder.
+    """
+
+    name: str
+    title: str
+    domain: Domain
+    licence: str
+    citation: str
+    url: str
+    download: str
+    marker: str
+
+    def folder(self, root: Path | str) -> Path:
+        """Its own folder, below the folder of all data `root` or `root` itself.
+
+        Raises
+        ------
+        AuricleError
+            When it is not there; the sentence says what was expected, and where it comes from.
+        """
+        root = Path(root)
+        own, *rest = Path(self.marker).parts
+        for folder in (root / own, root):
+            # A renamed folder is recognised by what is in it, but any folder may hold nothing more or a manifest.csv.
+            if folder.joinpath(*rest).exists() and (folder.name == own or rest not in ([], ["manifest.csv"])):
+                return folder
+        raise AuricleError(
+            f"{self.name}: expected {root / self.marker}; download with {self.url} ({self.download}, {self.licence})"
+        )
+
+
+_AnySource = TypeVar("_AnySource", bound=Source)
+
+
+def by_name(
+    name: str, entries: Mapping[str, _AnySource], *, kind: str, aliases: Mapping[str, str] | None = None
+) -> _AnySource:
+    """The entry of that name; upper case and underscores are as good as lower case and hyphens.
+
+    Raises
+    ------
+    AuricleError
+        When there is none of that name; it says which is nearest.
+    """
+    key = name.lower().replace("_", "-")
+    key = (aliases or {}).get(key, key)
+    if key in entries:
+        return entries[key]
+    near = difflib.get_close_matches(key, entries, n=1, cutoff=0.5)
+    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(entries)}"
+    raise AuricleError(f"no {kind} named {name}; {hint}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DatasetEntry(Source):
+    """A dataset that can be loaded by name.
+
+    Attributes
+    ----------
     kind : {"multi-class", "binary", "multi-label", "regression", "frames"}
         What is to be predicted: one of several classes (column ``label``), yes or no (``label``), any of several labels
         (``labels``) or a number (``target``) of a clip; or what sounds when in a recording, whose annotated segments
@@ -116,14 +175,6 @@ class DatasetEntry:
         What crosses the official split although it should not.
     """
 
-    name: str
-    title: str
-    domain: Domain
-    licence: str
-    citation: str
-    url: str
-    download: str
-    marker: str
     kind: Kind = "multi-class"
     positive: str | None = None
     metric: str = "accuracy"
@@ -142,24 +193,6 @@ class DatasetEntry:
     valid_folds: tuple[int, ...] = ()
     test_folds: tuple[int, ...] = ()
     exceptions: str = ""
-
-    def folder(self, root: Path | str) -> Path:
-        """The dataset's own folder, below the folder of all data `root` or `root` itself.
-
-        Raises
-        ------
-        AuricleError
-            When it is not there; the sentence says what was expected, and where it comes from.
-        """
-        root = Path(root)
-        own, *rest = Path(self.marker).parts
-        for folder in (root / own, root):
-            # A renamed folder is recognised by what is in it, but any folder may hold nothing more or a manifest.csv.
-            if folder.joinpath(*rest).exists() and (folder.name == own or rest not in ([], ["manifest.csv"])):
-                return folder
-        raise AuricleError(
-            f"{self.name}: expected {root / self.marker}; download with {self.url} ({self.download}, {self.licence})"
-        )
 
     def study_split(self, manifest: Manifest) -> Manifest:
         """The manifest with a ``split`` in place of its folds, as the study of Ogg (2025) divides it.

@@ -1,7 +1,7 @@
 """What people are told of datasets: the table of all of them, and whether a local copy is the release."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import Any
 
 from auricle.archives import archive_of
@@ -29,8 +29,12 @@ def as_text(entries: Sequence[DatasetEntry]) -> str:
         )
         for entry in entries
     ]
+    return aligned(rows, numeric=range(2, 5))
+
+
+def aligned(rows: Sequence[Sequence[str]], *, numeric: Container[int]) -> str:
+    """Rows of texts as a table for the eye; columns whose numbers are in `numeric` stand to the right."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    numeric = range(2, 5)
     return "\n".join(
         "  ".join(
             cell.rjust(width) if index in numeric else cell.ljust(width)
@@ -67,9 +71,7 @@ def describe(copy: LocalCopy) -> str:
     """
     entry = copy.entry
     lines = [f"{entry.name}: {copy.clips:,} clips, {copy.classes:,} {entry.class_noun} in {copy.manifest.root}"]
-    lines += [f"  missing: {what}" for what in copy.missing[:SHOWN]]
-    if len(copy.missing) > SHOWN:
-        lines.append(f"  missing: {len(copy.missing) - SHOWN:,} more")
+    lines += shortened([f"  missing: {what}" for what in copy.missing], "  missing: ")
     lines += [f"  differs: {what}" for what in copy.differences]
     if not copy.is_published:
         lines.append(f"results on it are called `{copy.name}`, for it is not the release")
@@ -78,6 +80,12 @@ def describe(copy: LocalCopy) -> str:
     if entry.exceptions:
         lines.append(f"known: {entry.exceptions}")
     return "\n".join(lines)
+
+
+def shortened(lines: Sequence[str], start: str) -> list[str]:
+    """The first `SHOWN` lines, and how many more there are."""
+    more = [f"{start}{len(lines) - SHOWN:,} more"] if len(lines) > SHOWN else []
+    return [*lines[:SHOWN], *more]
 
 
 def as_json_of_copy(copy: LocalCopy, *, leaks: Sequence[Mapping[str, Any]] | None = None) -> str:

@@ -1,7 +1,5 @@
 """Every dataset by name, and the training part of any of them as unlabelled sound."""
 
-import difflib
-
 from auricle.datasets import (
     audioset,
     ava_speech,
@@ -20,8 +18,7 @@ from auricle.datasets import (
     voxceleb1,
     voxforge,
 )
-from auricle.datasets.entry import DatasetEntry
-from auricle.errors import AuricleError
+from auricle.datasets.entry import DatasetEntry, by_name
 from auricle.manifest import Manifest, ManifestError
 
 __all__ = ["DatasetEntry", "dataset", "list_datasets", "training_part"]
@@ -70,13 +67,7 @@ def dataset(name: str) -> DatasetEntry:
     AuricleError
         When there is none of that name; it says which is nearest.
     """
-    key = name.lower().replace("_", "-")
-    key = _ALIASES.get(key, key)
-    if key in _entries:
-        return _entries[key]
-    near = difflib.get_close_matches(key, _entries, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(_entries)}"
-    raise AuricleError(f"no dataset named {name}; {hint}")
+    return by_name(name, _entries, kind="dataset", aliases=_ALIASES)
 
 
 def training_part(manifest: Manifest) -> Manifest:
