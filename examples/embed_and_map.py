@@ -2,8 +2,8 @@
 
     python examples/embed_and_map.py /field map.html runs/field
 
-The model is a name of ``auricle models`` or a folder that ``auricle pretrain`` wrote; points are coloured by the folder
-that their file lies in. ``auricle embed`` and ``auricle map`` do the same on the command line.
+The model is a name of ``auricle models`` or a folder that ``auricle pretrain`` wrote; points are coloured by label
+where there is one, else by the folder that a file lies in. ``auricle embed`` and ``auricle map`` do the same.
 """
 
 import sys
@@ -21,7 +21,7 @@ def main(folder: str, out: str, model: str = "byola-2022") -> None:
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "embeddings.parquet"
         embedded = embed_manifest(auricle.load(model), manifest, out=file)
-        made = write_map(file, out, colour="folder", title=f"Map of {folder}", audio_budget=20)
+        made = write_map(file, out, title=f"Map of {folder}", audio_budget=20)
     print(f"{made.as_text()}\n{embedded.rejected} unreadable")
 
 

@@ -6,7 +6,7 @@ arbitrary. Principal components keep large distances instead, and show little of
 """
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -26,6 +26,8 @@ Method = Literal["tsne", "umap", "pca"]
 COMPONENTS = 50
 MANY_CLIPS = 5_000  # beyond which openTSNE draws t-SNE, where it is installed: its time grows linearly
 FEWEST_CLIPS = 5
+_ITERATIONS = 250, 500  # of openTSNE: with far groups pulled apart, then without; its own defaults
+_TOLD_EVERY = 10  # iterations
 LEGEND_LIMIT = 12  # classes that a legend may hold before it becomes a wall
 MOST_NAMES = 24  # written into a picture of more classes
 NAME_WIDTH, NAME_HEIGHT = 0.018, 0.045  # of a letter and a line, as shares of the picture
@@ -34,15 +36,25 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#0
 MARKERS = ("o", "^", "s", "D", "v", "P", "X", "p")
 
 
-def project(embeddings: NDArray[np.floating], *, method: Method = "tsne", seed: int = 0) -> Floats:
+def project(
+    embeddings: NDArray[np.floating],
+    *,
+    method: Method = "tsne",
+    seed: int = 0,
+    report: Callable[[float], None] | None = None,
+) -> Floats:
     """Positions ``(n, 2)`` of embeddings ``(n, dim)``, at least five and finite, by a method of that name.
+
+    `report` is told the share that is done, of what can say so: t-SNE of many clips.
 
     Raises
     ------
     AuricleError
         When there are fewer than five clips, or the method's package is not installed.
     """
-    return {"tsne": tsne, "umap": umap, "pca": pca}[method](embeddings, seed=seed)
+    if method == "tsne":
+        return tsne(embeddings, seed=seed, report=report)
+    return {"umap": umap, "pca": pca}[method](embeddings, seed=seed)
 
 
 def pca(embeddings: NDArray[np.floating], *, seed: int = 0) -> Floats:
@@ -98,7 +110,13 @@ def umap(embeddings: NDArray[np.floating], *, seed: int = 0, neighbours: int = 1
         return np.asarray(layout.fit_transform(x), dtype=np.float64)
 
 
-def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float = 30.0) -> Floats:
+def tsne(
+    embeddings: NDArray[np.floating],
+    *,
+    seed: int = 0,
+    perplexity: float = 30.0,
+    report: Callable[[float], None] | None = None,
+) -> Floats:
     """Positions ``(n, 2)`` of embeddings ``(n, dim)``.
 
     Parameters
@@ -109,6 +127,8 @@ def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float =
         Of principal components and of the layout; the same seed gives the same picture.
     perplexity
         Effective number of neighbours; lowered to a third of the clips where there are few.
+    report
+        Is told the share that is done, where openTSNE draws.
 
     Notes
     -----
@@ -122,7 +142,25 @@ def tsne(embeddings: NDArray[np.floating], *, seed: int = 0, perplexity: float =
     x = _reduced(embeddings, seed)
     perplexity = min(perplexity, (len(x) - 1) / 3)
     if len(x) > MANY_CLIPS and (many := _open_tsne()) is not None:
-        fitted = many.TSNE(perplexity=perplexity, initialization="pca", random_state=seed, n_jobs=-1).fit(x)
+        done = 0
+
+        def tell(*_: object) -> None:  # it counts the iterations of its two phases apart
+            nonlocal done
+            done += _TOLD_EVERY
+            if report is not None:
+                report(min(1.0, done / sum(_ITERATIONS)))
+
+        layout = many.TSNE(
+            perplexity=perplexity,
+            initialization="pca",
+            early_exaggeration_iter=_ITERATIONS[0],
+            n_iter=_ITERATIONS[1],
+            callbacks=tell,
+            callbacks_every_iters=_TOLD_EVERY,
+            random_state=seed,
+            n_jobs=-1,
+        )
+        fitted = layout.fit(x)
     else:
         fitted = TSNE(perplexity=perplexity, init="pca", random_state=seed).fit_transform(x)
     return np.asarray(fitted, dtype=np.float64)

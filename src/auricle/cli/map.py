@@ -9,7 +9,9 @@ import typer
 def draw_map(
     embeddings: Annotated[Path, typer.Argument(help="What `auricle embed` wrote: FILE.parquet.")],
     out: Annotated[Path, typer.Option(help="The file to write: FILE.html.")],
-    projection: Annotated[Literal["tsne"], typer.Option(help="How embeddings become two dimensions.")] = "tsne",
+    projection: Annotated[
+        Literal["tsne", "umap", "pca"], typer.Option(help="How embeddings become two dimensions.")
+    ] = "tsne",
     colour: Annotated[
         str | None, typer.Option(help="Column to colour by at first; by default `label`, else the first.")
     ] = None,
@@ -28,7 +30,7 @@ def draw_map(
 
     `auricle map forest.parquet --out forest.html`
 
-    `auricle map notes.parquet --colour pitch --audio-budget 20 --out notes.html`
+    `auricle map notes.parquet --colour pitch --projection umap --audio-budget 20 --out notes.html`
     """
     from auricle import progress
     from auricle.explore.map_file import write_map

@@ -7,33 +7,32 @@ Neighbours and outliers are found exactly, at the embeddings' own dimension, eac
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Literal
 from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from auricle import projection
-from auricle.embedding.file import metadata_of, read_embeddings
 from auricle.errors import AuricleError
-from auricle.explore.columns import Column, columns_of, numbers
+from auricle.explore.columns import Column, Numbers, columns_of
+from auricle.explore.embedded import Embedded
 from auricle.explore.excerpts import Excerpts, excerpts
 from auricle.explore.html_map import SoundMap, map_page
+from auricle.explore.outliers import NEIGHBOURS, distances
 from auricle.files import atomic_write, in_units
-from auricle.neighbours import Nearest, nearest, scaled
+from auricle.neighbours import nearest, scaled
 from auricle.randomness import generator
 
-NEIGHBOURS = 8
 OUTLIERS = 100  # that are listed
 MOST_CLIPS = 100_000  # of one map: a page of more is slow to open and its picture a blot
 AUDIO_MEGABYTES = 50.0
 _UNSHOWN = ("path", "start", "end")  # every clip's name and stretch are said in places of their own
+_UNLIKE = "distance from those like it"
 _NAMES = {"tsne": "t-SNE", "umap": "UMAP", "pca": "PCA"}
 
-Projection = Literal["tsne"]
 Report = Callable[[str, float], None]
 
 
@@ -83,7 +82,7 @@ def write_map(
     embeddings: Path | str,
     out: Path | str,
     *,
-    method: Projection = "tsne",
+    method: projection.Method = "tsne",
     colour: str | None = None,
     clips: int | None = None,
     seed: int = 0,
@@ -133,16 +132,18 @@ def write_map(
         raise AuricleError(f"a map is one HTML file: give --out FILE.html, not {out}")
     if not audio_budget >= 0:
         raise AuricleError(f"the audio budget must be 0 MB or more, got {audio_budget:g}")
-    table, vectors = _read(embeddings, clips, seed)
-    metadata = metadata_of(embeddings)
-    folder = root or (Path(metadata["root"]) if metadata.get("root") else embeddings.parent)
+    embedded = Embedded.open(embeddings)
+    rows = _rows(embedded, clips, seed)
+    table, folder = embedded.clips(rows), embedded.root(root)
     heard = _Heard.find(table, folder, out) if sound else None
-    near = _nearest(vectors, tell)
-    distances = 1 - near.similarity.mean(axis=1, dtype=np.float64) if near.rows.shape[1] else np.zeros(len(vectors))
-    columns = _columns(table, colour, distances, embeddings)
+    columns = _columns(table, colour, embeddings)
     paths = table.column("path").to_pylist()
-    tell(f"laying out by {_NAMES[method]}", 0.0)
-    points = _points(method, vectors, seed)
+    vectors = _vectors(embedded, rows)
+    near = nearest(scaled(vectors), NEIGHBOURS, report=partial(tell, "comparing"))
+    unlike = distances(near)
+    laying = f"laying out by {_NAMES[method]}"
+    tell(laying, 0.0)
+    points = projection.project(vectors, method=method, seed=seed, report=partial(tell, laying))
     found = None if heard is None else heard.excerpts(round(audio_budget * 1e6), tell)
     links = None if heard is None or found is None else heard.links(found)
     shown = SoundMap(
@@ -150,19 +151,19 @@ def write_map(
         title=title or f"Map of {embeddings.stem}",
         points=points,
         names=paths,
-        columns=columns,
+        columns=[*columns, Numbers(_UNLIKE, unlike, float(unlike.min()), float(unlike.max()))],
         sounds=found,
         links=links,
         starts=_seconds(table, "start"),
         ends=_seconds(table, "end"),
         nearest=near,
-        outliers=np.argsort(-distances, kind="stable")[:OUTLIERS].tolist(),
-        distances=distances,
+        outliers=np.argsort(-unlike, kind="stable")[:OUTLIERS].tolist(),
+        distances=unlike,
         paths=paths,
         root=str(folder.resolve()),
     )
     with atomic_write(out) as temporary, temporary.open("w", encoding="utf-8") as file:
-        file.writelines(map_page(shown, subtitle=_subtitle(shown, metadata, method, found, links, seed)))
+        file.writelines(map_page(shown, subtitle=_subtitle(shown, embedded.metadata, method, found, links, seed)))
     silent = [] if heard is None or found is None or links is None else heard.silent(found, links)
     return MapSummary(
         out,
@@ -180,65 +181,49 @@ def _silence(_what: str, _share: float) -> None:
     """Tell nobody."""
 
 
-def _read(path: Path, clips: int | None, seed: int) -> tuple[pa.Table, NDArray[np.float32]]:
-    """The rows that are drawn, checked."""
-    if clips is not None and clips < projection.FEWEST_CLIPS:
-        raise AuricleError(f"a map needs at least {projection.FEWEST_CLIPS} clips, got --clips {clips}")
-    rows = _row_count(path)
-    if rows is not None and (rows if clips is None else min(rows, clips)) > MOST_CLIPS:
+def _rows(embedded: Embedded, clips: int | None, seed: int) -> NDArray[np.int64]:
+    """The rows that are drawn."""
+    fewest = projection.FEWEST_CLIPS
+    if clips is not None and clips < fewest:
+        raise AuricleError(f"a map needs at least {fewest} clips, got --clips {clips}")
+    if embedded.rows < fewest:
+        holds = "1 row" if embedded.rows == 1 else f"{embedded.rows} rows"
+        raise AuricleError(f"{embedded.path} has {holds}: a map needs at least {fewest} clips")
+    if not embedded.dim:
+        raise AuricleError(f"{embedded.path}: its embeddings have no dimensions")
+    drawn = embedded.rows if clips is None else min(embedded.rows, clips)
+    if drawn > MOST_CLIPS:
         raise AuricleError(
-            f"{path} has {rows:,} rows, but a map holds at most {MOST_CLIPS:,} clips: give --clips {MOST_CLIPS // 2} "
-            "to draw so many at random"
+            f"{embedded.path} has {embedded.rows:,} rows, but a map holds at most {MOST_CLIPS:,} clips: give --clips "
+            f"{MOST_CLIPS // 2} to draw so many at random"
         )
-    table, vectors = read_embeddings(path)
-    if "path" not in table.column_names:
-        raise AuricleError(f"{path} has no column `path`: expected what `auricle embed` writes")
-    if len(vectors) < projection.FEWEST_CLIPS:
-        holds = f"{len(vectors)} row{'' if len(vectors) == 1 else 's'}" if len(vectors) else "no rows"
-        raise AuricleError(f"{path} has {holds}: a map needs at least {projection.FEWEST_CLIPS} clips")
-    if clips is not None and clips < len(vectors):
-        chosen = np.sort(generator(seed, "map clips", 0).permutation(len(vectors))[:clips])
-        table, vectors = table.take(pa.array(chosen)), vectors[chosen]
-    if vectors.shape[1] == 0:
-        raise AuricleError(f"{path}: its embeddings have no dimensions")
-    bad = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
-    if len(bad):
-        name = table.column("path")[int(bad[0])].as_py()
-        others = f", as have {len(bad) - 1:,} others" if len(bad) > 1 else ""
-        raise AuricleError(f"{path}: {name} has an embedding that is not finite{others}; leave them out of the file")
-    return table, vectors
+    return np.sort(generator(seed, "map clips").permutation(embedded.rows)[:drawn])
 
 
-def _row_count(path: Path) -> int | None:
-    """Rows of the file, before any is read; None when it cannot be, which reading it will explain."""
-    try:
-        return int(pq.read_metadata(path).num_rows)
-    except (pa.ArrowInvalid, OSError):
-        return None
+def _vectors(embedded: Embedded, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """The embeddings of some rows, in ascending order; the others are not held."""
+    out = np.empty((len(rows), embedded.dim), dtype=np.float32)
+    start = 0
+    for block in embedded.blocks():
+        low, high = np.searchsorted(rows, [start, start + len(block)])
+        out[low:high] = block[rows[low:high] - start]
+        start += len(block)
+    return out
 
 
-def _nearest(vectors: NDArray[np.float32], tell: Report) -> Nearest:
-    tell("comparing", 0.0)
-    return nearest(scaled(vectors), NEIGHBOURS, report=lambda share: tell("comparing", share))
-
-
-def _columns(table: pa.Table, colour: str | None, distances: NDArray[np.float64], source: Path) -> list[Column]:
+def _columns(table: pa.Table, colour: str | None, source: Path) -> list[Column]:
     """What can be coloured by, the wanted column first."""
     columns = columns_of(table, without=_UNSHOWN)
     folders = [Path(path).parent.as_posix() for path in table.column("path").to_pylist()]
     if len(set(folders)) > 1 and all(column.name != "folder" for column in columns):
         columns += columns_of(pa.table({"folder": folders}))
-    unlike = numbers("distance to the most similar", distances)
-    columns += [] if unlike is None else [unlike]
     names = [column.name for column in columns]
     if colour is not None and colour not in names:
-        raise AuricleError(f"{source} has no column `{colour}` to colour by; it has {', '.join(names)}")
+        raise AuricleError(f"{source} has no column `{colour}` to colour by; it has {', '.join(names) or 'none'}")
     first = names.index(colour or "label") if (colour or "label") in names else 0
+    if not columns:
+        return []
     return [columns[first], *columns[:first], *columns[first + 1 :]]
-
-
-def _points(method: Projection, vectors: NDArray[np.float32], seed: int) -> NDArray[np.float64]:
-    return {"tsne": projection.tsne}[method](vectors, seed=seed)
 
 
 def _seconds(table: pa.Table, name: str) -> Sequence[float | None] | None:
