@@ -12,6 +12,7 @@ import soundfile
 from auricle.threads import wait_politely
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+NEEDED = {"real": "of real audio", "browser": "in a browser"}  # by the mark of tests that CI must not skip
 
 # As the command line does: spinning threads slow tests on a busy machine down many times.
 wait_politely()
@@ -39,11 +40,12 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
     report = yield
-    # CI has the real audio: a test that is skipped there has stopped guarding anything.
-    if report.skipped and not hasattr(report, "wasxfail") and item.get_closest_marker("real") and os.environ.get("CI"):
+    # CI has the real audio and a browser: a test that is skipped there has stopped guarding anything.
+    needs = next((needed for mark, needed in NEEDED.items() if item.get_closest_marker(mark)), None)
+    if report.skipped and not hasattr(report, "wasxfail") and needs and os.environ.get("CI"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
-        report.longrepr = f"a test of real audio must not be skipped in CI: {reason}"
+        report.longrepr = f"a test {needs} must not be skipped in CI: {reason}"
     return report
 
 
