@@ -190,3 +190,23 @@ def test_esc50s_size_takes_less_than_a_minute() -> None:
     evaluation = evaluate(x, manifest, task="t", model="m")
     assert time.process_time() - start < 2 * 60  # of two cores
     assert summary(evaluation.results)[0].value > 0.5
+
+
+@pytest.mark.parametrize("protocol", ["ogg2025", "knn"])
+def test_excerpts_of_segments_score_as_clips_of_their_own(protocol: str) -> None:
+    rng = np.random.default_rng(0)
+    rows = np.sort(rng.integers(60, size=400)).astype(np.int32)  # of each excerpt the segment
+    label, part = np.arange(60) % 2, np.array(["train", "valid", "test"])[np.arange(60) // 2 % 3]
+    film = np.char.add("film ", (np.arange(60) // 6).astype(str))
+    x = (rng.normal(size=(2, 10))[label[rows]] + 1.5 * rng.normal(size=(400, 10))).astype(np.float32)
+    settings = FAST if protocol == "ogg2025" else None
+    said = {"task": "t", "model": "m", "kind": "binary", "positive": "1", "protocol": protocol, "settings": settings}
+    cut = evaluate(x, clips(label, split=part, cluster=film), rows=rows, **said)  # type: ignore[arg-type]
+    listed = clips(label[rows], split=part[rows], cluster=film[rows])
+    plain = evaluate(x, listed, **said)  # type: ignore[arg-type]
+    alike = [dataclasses.replace(row, dataset_fingerprint=None) for row in plain.results]
+    assert [dataclasses.replace(row, dataset_fingerprint=None) for row in cut.results] == alike
+    assert cut.predictions.drop_columns(["path"]).equals(plain.predictions.drop_columns(["path"]))
+    assert cut.predictions.column("path").to_pylist() == [
+        f"{rows[row]}.wav" for row in cut.predictions.column("row").to_pylist()
+    ]

@@ -9,12 +9,16 @@ import torch
 from torch import nn
 
 from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.models.pooled import is_weighed
 from auricle.results import summary
 from auricle.transfer import evaluate, fit_probe
-from auricle.transfer.contestants import find_contestants
 from auricle.transfer.layers import BIAS_RATE, MOMENTUM
 from auricle.transfer.mixed_layers import MIX_RATE, MixedLayers
 from auricle.transfer.protocols import PROTOCOLS
+from auricle.transfer.run import evaluate_models
+from auricle.transfer.saved_probe import load_probe
+from auricle.transfer.task_source import own_task
 
 from .worlds import clips
 
@@ -90,9 +94,21 @@ def test_neighbours_cannot_weigh_layers() -> None:
         evaluate(x, clips(label, split=part), task="t", model="m", protocol="knn", layers=LAYERS)
 
 
-def test_models_without_layers_of_one_width_take_part_as_they_are(tmp_path: Path) -> None:
-    models, said = find_contestants(["conformer-small", "logmel-stats"], layer="weighted")
-    # Its twelve layers, and the latents before them, which are as wide.
-    assert [(model.layer, model.weighed_layers) for model in models] == [("weighted", 13), (None, 1)]
-    (sentence,) = said
-    assert sentence.startswith("logmel-stats has no layers to choose from, but 'weighted' was asked for")
+def test_layers_are_weighed_in_an_evaluation_and_in_the_probe_that_is_kept(tmp_path: Path, sound_file, tone) -> None:
+    for number in range(36):
+        pitch = (200.0, 320.0, 500.0)[number % 3]
+        sound_file(f"{number}.wav", tone(pitch * (1 + 0.02 * (number // 3)), seconds=0.3))
+    label, part = np.arange(36) % 3, np.array(["train", "valid", "test", "train"])[np.arange(36) // 3 % 4]
+    task = own_task(Manifest(clips(label, split=part).table, tmp_path, "pitch"), "pitch")
+    out, probe = tmp_path / "x.parquet", tmp_path / "probe"
+    models = ["byola-2020-512", "logmel-stats"]
+    found = evaluate_models(models, [task], out=out, layer="weighted", seeds=[0], workers=1)
+    assert {(row.model, row.layer) for row in found.results} == {(models[0], "weighted"), (models[1], None)}
+    assert any("logmel-stats has no layers to choose from, but 'weighted' was" in said for said in found.notices)
+    evaluate_models(models[:1], [task], out=out, layer="weighted", seeds=[0], workers=1, probe_folder=probe)
+    saved = load_probe(probe)
+    encoder = saved.encoder()
+    assert is_weighed(encoder)
+    # Its third block and both layers of its MLP are 512 wide; the probe is one linear layer for all of them.
+    assert encoder.embedding_parts == {"conv3": 512, "fc1": 512, "fc2": 512}
+    assert saved.probe.weight.shape == (3, 3 * 512)

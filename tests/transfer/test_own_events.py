@@ -59,6 +59,17 @@ def test_only_what_rows_cover_counts_where_nobody_listened_to_the_rest(field: Pa
     assert [(row["start"], row["end"]) for row in added] == [(0.0, SECONDS)] * 9
 
 
+def test_several_labels_of_one_segment_are_events_of_their_own(field: Path) -> None:
+    spans = [(0.0, 1.0, ""), (1.0, 2.0, "whistle"), (2.0, 2.5, "whistle;hum"), (2.5, 3.0, "hum")]
+    lines = [f"{number}.wav,{start},{end},{labels}" for number in range(5) for start, end, labels in spans]
+    (field / "several.csv").write_text("\n".join(["path,start,end,labels", *lines]) + "\n")
+    task = find_task(str(field / "several.csv"), own=Own(over_time="rows"))
+    first = [row for row in task.manifest.table.to_pylist() if row["path"] == "0.wav"]
+    assert [(row["start"], row["label"]) for row in first] == [
+        *((0.0, None), (1.0, "whistle"), (2.0, "whistle"), (2.0, "hum"), (2.5, "hum"))
+    ]
+
+
 def test_a_recording_stands_in_one_fold_and_a_group_too(field: Path) -> None:
     for group in (None, "day"):
         task = find_task(str(field / "events.csv"), own=Own(group=group, over_time="whole"))

@@ -225,7 +225,10 @@ def test_memory_does_not_grow_with_the_length_of_the_sound(probe: Path, tmp_path
         line = [sys.executable, "-c", script, "predict", str(probe), str(path), *options]
         done = subprocess.run(line, capture_output=True, text=True, check=True, timeout=300)
         peaks.append(int(done.stdout.splitlines()[-1]))
-        assert len(Path(f"{path}.csv").read_text().splitlines()) == 1 + minutes
+        with Path(f"{path}.csv").open() as found:
+            spans = [(float(row["start"]), float(row["end"])) for row in csv.DictReader(found)]
+        # Second by second: the tone of each minute is found to the second, at the end of the hour as at its beginning.
+        assert spans == [(60.0 * minute + 10.0, 60.0 * minute + 12.0) for minute in range(minutes)]
     assert peaks[1] < peaks[0] + 60  # MB; what is heard in between is 190 MB
 
 

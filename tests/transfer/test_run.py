@@ -24,7 +24,7 @@ from auricle.transfer.run import RunSummary, evaluate_models
 from auricle.transfer.run_files import merged
 from auricle.transfer.saved_probe import load_probe
 from auricle.transfer.task import Task
-from auricle.transfer.task_source import Own, find_task
+from auricle.transfer.task_source import Own, find_task, own_task
 
 MODELS = ("logmel-stats", "mfcc-stats")
 COMMAND = (sys.executable, "-m", "auricle", "evaluate")
@@ -334,3 +334,23 @@ def test_the_command_merges_rows_and_refuses_a_format_that_it_cannot_tell(finish
     done = CliRunner().invoke(cli.app, ["results", str(summary.out), "--out", str(tmp_path / "t.docx")])
     assert isinstance(done.exception, AuricleError)
     assert "cannot tell the format of" in str(done.exception)
+
+
+def test_what_cannot_be_scored_is_refused_before_anything_is_embedded(sounds: Path, tmp_path: Path) -> None:
+    manifest = Manifest.read(sounds / "pitch.csv")
+    elsewhere = Manifest(manifest.table, tmp_path / "elsewhere", "pitch.csv")
+    one = manifest.with_column("label", ["low"] * len(manifest))
+    for given, options, sentence in (
+        (elsewhere, {}, r"pitch.csv: none of its 120 files is there, expected .*elsewhere/000.wav and so on"),
+        (one, {}, "pitch.csv has only the class 'low': a probe needs at least two"),
+        (manifest, {"k": 30}, "class 'high' has .. training clips when fold 1 is tested, fewer than 30 shots"),
+        (manifest, {"seeds": []}, "no seeds are given"),
+    ):
+        with pytest.raises(AuricleError, match=sentence):
+            evaluate_models(MODELS[:1], [own_task(given, "pitch")], out=tmp_path / "x.parquet", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "x.work").exists()
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(AuricleError, match=r"no task esc5: neither a dataset \(did you mean esc50\?\)"):
+        find_task("esc5", tmp_path)

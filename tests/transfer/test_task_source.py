@@ -111,9 +111,11 @@ def test_what_cannot_be_a_task_is_one_sentence(tmp_path: Path) -> None:
         find_task(written(tmp_path, [{"path": "a.wav", "site": "x"}], "nothing.csv"))
     with pytest.raises(AuricleError, match=r"esc50 is a dataset: give --root"):
         find_task("esc50")
-    with pytest.raises(AuricleError, match=r"no task bards\.csv: neither a dataset \(esc50, .*\) nor a folder"):
+    with pytest.raises(
+        AuricleError, match=r"no task bards\.csv: neither a dataset nor a folder or manifest .*bards.csv$"
+    ):
         find_task("bards.csv", tmp_path)
-    with pytest.raises(AuricleError, match="--label, --group and --positive are for your own labels"):
+    with pytest.raises(AuricleError, match="--label, --group, --positive and --over-time are for your own labels"):
         find_tasks(["esc50"], tmp_path, own=Own(group="site"))
 
 

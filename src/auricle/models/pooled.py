@@ -7,7 +7,7 @@ al. 2022, section IV-E). Padding, windows and frame times are the encoder's own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, cast, get_args
+from typing import Any, ClassVar, Literal, Self, TypeGuard, cast, get_args
 
 from torch import Tensor
 
@@ -157,6 +157,11 @@ def pooled(encoder: Encoder, *, layer: str | None = None, pooling: str | None = 
         pooling=cast("Pooling | None", pooling),
     )
     return Pooled(encoder, config).train(encoder.training)
+
+
+def is_weighed(encoder: Encoder) -> TypeGuard[Pooled]:
+    """Whether embeddings are layers side by side that a probe is to weigh."""
+    return isinstance(encoder, Pooled) and encoder.layer == WEIGHTED_LAYERS
 
 
 def _refuse_unknown(encoder: Encoder, layer: str | None, pooling: str | None) -> None:

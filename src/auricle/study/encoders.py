@@ -55,11 +55,6 @@ class StudyEncoder:
     fingerprint: str
 
     @property
-    def weighed_layers(self) -> int:
-        """1: its embedding is one thing."""
-        return 1
-
-    @property
     def title(self) -> str:
         """What the report calls it; encoders that differ only in their seed share it."""
         match self.kind:

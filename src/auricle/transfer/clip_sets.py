@@ -21,6 +21,7 @@ from auricle.embedding.file import rejected_path
 from auricle.files import atomic_write
 from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
+from auricle.models.pooled import is_weighed
 from auricle.stages import Finished, Stage, Stages, fingerprint_of_sound
 from auricle.transfer.excerpts import embed_excerpts
 from auricle.transfer.frame_sets import Frames, frames_of, recordings_of, write_times
@@ -34,6 +35,7 @@ _EMBEDDINGS = "embeddings.parquet"
 _VECTORS = "vectors.npy"
 _CLIPS = "clips.npy"
 _TIMES = "times.npy"
+_WEIGHED = "weighed_layers"
 REJECTED = rejected_path(Path(_EMBEDDINGS)).name
 
 
@@ -51,10 +53,6 @@ class Candidate(Protocol):
     @property
     def names(self) -> Mapping[str, str | None]:
         """What results call it: ``model`` and, where there is one, ``diet``, ``layer``, ``pooling``."""
-
-    @property
-    def weighed_layers(self) -> int:
-        """Of how many layers its embeddings are made, side by side, for probes to weigh; 1 where they are one thing."""
 
     def load(self, device: torch.device) -> Encoder:
         """The encoder itself, ready to embed."""
@@ -107,6 +105,11 @@ class Embedded(Generic[CandidateT]):
         """The table of clips that could not be embedded; None where all could."""
         path = self.stage.folder / REJECTED
         return path if self.stage.facts["rejected"] else None
+
+    @property
+    def weighed_layers(self) -> int:
+        """Of how many layers the embeddings are made, side by side, for probes to weigh; 1 where they are one thing."""
+        return int(self.stage.facts.get(_WEIGHED, 1))
 
     def of(self, task: Task) -> tuple[Rows, NDArray[np.float32]]:
         """The clips of a task that could be embedded, by their numbers, and their embeddings ``(clips, dim)``.
@@ -199,9 +202,11 @@ def embed(
     """Embed a clip set, or go on with it; nothing if it is finished."""
 
     def work(folder: Path) -> dict[str, Any]:
+        model = encoder.load(device)
+        layers = {_WEIGHED: len(model.embedding_parts)} if is_weighed(model) else {}
         if clips.excerpts is not None:
-            return embed_excerpts(
-                encoder.load(device),
+            return layers | embed_excerpts(
+                model,
                 clips.excerpts,
                 vectors=folder / _VECTORS,
                 clips=folder / _CLIPS,
@@ -209,7 +214,7 @@ def embed(
                 progress=progress,
             )
         done = embed_manifest(
-            encoder.load(device),
+            model,
             clips.manifest,
             out=folder / _EMBEDDINGS,
             frames=clips.by_frames,
@@ -219,7 +224,7 @@ def embed(
         if clips.by_frames:
             write_times(folder / _EMBEDDINGS, folder / _TIMES)
         lay_out(folder / _EMBEDDINGS, vectors=folder / _VECTORS, clips=folder / _CLIPS)
-        return {"rows": done.rows, "rejected": done.rejected, "audio_seconds": round(done.seconds, 2)}
+        return layers | {"rows": done.rows, "rejected": done.rejected, "audio_seconds": round(done.seconds, 2)}
 
     inputs = {"weights": encoder.fingerprint, "sound": clips.sound}
     if clips.by_frames:

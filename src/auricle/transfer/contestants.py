@@ -9,7 +9,7 @@ from auricle.datasets.registry import list_datasets
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
-from auricle.models.pooled import POOLINGS, WEIGHTED_LAYERS, Pooled, pooled
+from auricle.models.pooled import POOLINGS, pooled
 
 
 def find_contestants(
@@ -69,8 +69,6 @@ class Contestant:
         Of its weights, layer and pooling.
     layer, pooling
         Which of its layers gives the embeddings, and how over time; None for its own.
-    weighed_layers
-        Of how many layers the embeddings are made, side by side, for probes to weigh.
     """
 
     source: str
@@ -78,7 +76,6 @@ class Contestant:
     fingerprint: str
     layer: str | None = None
     pooling: str | None = None
-    weighed_layers: int = 1
 
     @classmethod
     def find(cls, source: str, *, layer: str | None = None, pooling: str | None = None) -> "Contestant":
@@ -95,9 +92,8 @@ class Contestant:
             if source.lower().replace("_", "-") in list_datasets():
                 raise AuricleError(f"{source} is a task, not a model: give every task its own --task") from error
             raise
-        chosen = pooled(encoder, layer=layer, pooling=pooling)
-        weighed = len(chosen.embedding_parts) if isinstance(chosen, Pooled) and layer == WEIGHTED_LAYERS else 1
-        return cls(source, source.rstrip("/"), chosen.weights_fingerprint, layer, pooling, weighed)
+        fingerprint = pooled(encoder, layer=layer, pooling=pooling).weights_fingerprint
+        return cls(source, source.rstrip("/"), fingerprint, layer, pooling)
 
     @property
     def label(self) -> str:

@@ -163,14 +163,11 @@ def _embed_stretch(
     rejected: list[tuple[int, int, str, str]] = []
     together = max(1, samples // max(1, round(float(ends[0] - starts[0]) * rate)))
     for begin in range(0, len(starts), together):
+        some = slice(begin, begin + together)
+        spans = zip(starts[some].tolist(), ends[some].tolist(), strict=True)
         cut = [
             Clip(row, start, end, sound[round(start * rate) - base : round(end * rate) - base])
-            for row, start, end in zip(
-                range(stretch.first + begin, stretch.first + len(starts)),
-                starts[begin : begin + together].tolist(),
-                ends[begin:].tolist(),
-                strict=False,
-            )
+            for row, (start, end) in enumerate(spans, start=stretch.first + begin)
         ]
         heard = [clip for clip in cut if len(clip.waveform)]
         found = dict(zip([clip.row for clip in heard], embedder.clips(heard, lambda _: None), strict=True))

@@ -27,7 +27,7 @@ def segments_of(manifest: Manifest, annotated: Annotated) -> Manifest:
     Parameters
     ----------
     manifest
-        One row per segment. A row without label says that nothing sounds there.
+        One row per segment, with ``label``, or ``labels`` of all that sounds there; none says that nothing does.
     annotated
         With ``"whole"`` a row without label is added for each recording, from its beginning to its end.
 
@@ -41,6 +41,8 @@ def segments_of(manifest: Manifest, annotated: Annotated) -> Manifest:
     AuricleError
         When a segment has no start or no end, no row has a label, or there is another kind of answer.
     """
+    if manifest.has("labels") and not manifest.has("label"):
+        manifest = _one_label_each(manifest)
     for name in ("start", "end", "label"):
         if not manifest.has(name):
             raise AuricleError(
@@ -71,6 +73,15 @@ def segments_of(manifest: Manifest, annotated: Annotated) -> Manifest:
         whole.append(kept | {"start": 0.0, "end": seconds, "label": None})
     table = pa.concat_tables([manifest.table, pa.Table.from_pylist(whole, schema=manifest.table.schema)])
     return Manifest(table, manifest.root, manifest.source)
+
+
+def _one_label_each(manifest: Manifest) -> Manifest:
+    """A row for each label of a segment, and one for a segment without any."""
+    lists = manifest.column("labels")
+    rows = [row for row, labels in enumerate(lists) for _ in labels or [None]]
+    labels = [label for labels in lists for label in labels or [None]]
+    table = manifest.table.drop_columns(["labels"]).take(pa.array(rows, pa.int64()))
+    return Manifest(table, manifest.root, manifest.source).with_column("label", labels)
 
 
 def folds_of_segments(manifest: Manifest) -> list[int]:

@@ -123,13 +123,22 @@ def refuse_hopeless(plan: ProbePlan, task: Task) -> None:
     Raises
     ------
     AuricleError
-        When there is one class only, a class without training clips or with fewer than shots, and so on.
+        When none of a user's own files is there, there is one class only, a class has no training clips or fewer than
+        shots, and so on.
     """
+    if task.is_own and not any(file.is_file() for file in task.manifest.files):
+        raise AuricleError(
+            f"{task.manifest.source}: none of its {len(task.manifest):,} files is there, expected "
+            f"{task.manifest.files[0]} and so on; give --root FOLDER if paths start from there"
+        )
     if task.kind == "frames":
         _refuse_shots_over_time(plan, task)
         return
     chosen = protocol_named(plan.protocol)
-    seed = (chosen.seeds if plan.seeds is None else plan.seeds)[0] if plan.k is None else 0
+    seeds = chosen.seeds if plan.seeds is None else plan.seeds
+    if not seeds:
+        raise AuricleError("no seeds are given: a score needs at least one")
+    seed = seeds[0] if plan.k is None else 0
     targets = targets_of(task.manifest, kind=task.kind, positive=task.positive)
     parts = partitions(task.manifest, division=chosen.division, seed=seed)
     if task.rows is not None:
@@ -150,10 +159,6 @@ def probe(
 ) -> Probed[CandidateT]:
     """Score one encoder on one task, unless it is done."""
     encoder = embedded.encoder
-    if encoder.weighed_layers > 1 and task.kind == "frames":
-        raise AuricleError(
-            f"{task.name} is a task of frames, whose layers cannot be weighed: name a layer, or leave it"
-        )
 
     def work(folder: Path) -> dict[str, Any]:
         found, left_out = (_over_time if task.kind == "frames" else _by_clip)(plan, embedded, task, device)
@@ -174,8 +179,6 @@ def probe(
         "kind": [task.kind, task.positive],
         "protocol": plan.inputs(task.name),
     }
-    if encoder.weighed_layers > 1:
-        inputs["weighed layers"] = encoder.weighed_layers
     stage = Stage("probing", f"{task.name}-{encoder.label}", PROBING_VERSION, inputs)
     return Probed(encoder, task, stages.run(stage, work), stage.key)
 
@@ -191,7 +194,7 @@ def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch
             kind=task.kind,
             k=plan.k,
             rows=rows,
-            layers=embedded.encoder.weighed_layers,
+            layers=embedded.weighed_layers,
             **_asked(plan, embedded, task, device),
         )
     # Clips that could not be embedded are missing, but what is there keeps its number.

@@ -20,6 +20,7 @@ from auricle.embedding import choose_device
 from auricle.embedding.file import write_rejected
 from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
+from auricle.models.pooled import WEIGHTED_LAYERS
 from auricle.results import Result
 from auricle.score_tables import ScoreTable, score_tables
 from auricle.stages import Stages
@@ -144,8 +145,10 @@ def evaluate_models(
         raise AuricleError("a probe is of one model, one task and one protocol: give one of each to save it")
     if probe_folder is not None and tasks[0].kind == "frames":
         raise AuricleError(f"{tasks[0].name} is a task over time: a probe to be saved is trained on clips")
-    for plan in plans:
-        for task in tasks:
+    for task in tasks:
+        if task.kind == "frames" and layer == WEIGHTED_LAYERS:
+            raise AuricleError(f"{task.name} is a task over time, whose layers are not weighed: name one, or `all`")
+        for plan in plans:
             refuse_hopeless(plan, task)
     contestants, remarks = find_contestants(models, layer=layer, pooling=pooling)
     work = work_folder(out)
@@ -270,7 +273,7 @@ class _Run:
             settings=plan.settings,
             seeds=protocol_named(plan.protocol).seeds if plan.seeds is None else plan.seeds,
             rows=rows,
-            layers=encoder.weighed_layers,
+            layers=embedded.weighed_layers,
             device=self.device,
         )
         save_probe(

@@ -212,8 +212,10 @@ def _find(source: str, root: Path | None) -> Path:
             return place
     looked = " nor ".join(str(place) for place in places)
     near = difflib.get_close_matches(_dataset_name(source), list_datasets(), n=1, cutoff=0.6)
-    datasets = f"did you mean {near[0]}?" if near else ", ".join(list_datasets())
-    raise AuricleError(f"no task {source}: neither a dataset ({datasets}) nor a folder or manifest {looked}")
+    datasets = f" (did you mean {near[0]}?)" if near else f" ({', '.join(list_datasets())})"
+    if path.suffix or len(path.parts) > 1:
+        datasets = ""  # a path, which nobody takes for a dataset's name
+    raise AuricleError(f"no task {source}: neither a dataset{datasets} nor a folder or manifest {looked}")
 
 
 def _with_folder_splits(manifest: Manifest) -> Manifest:
