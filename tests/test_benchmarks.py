@@ -18,6 +18,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
         ("conformer.py", {"ratio", "share"}),
         ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
         ("probe_memory.py", {"peak_gb", "table_gb"}),
+        ("search.py", {"precision", "seconds", "peak_gb", "file_gb", "recall"}),
     ],
 )
 def test_quick_benchmark_ends_with_json(name: str, keys: set[str]) -> None:

@@ -12,7 +12,7 @@ from itertools import chain
 from pathlib import Path
 
 from auricle.explore.excerpts import excerpts
-from auricle.report.page import Section, band, line, page, table, text
+from auricle.report.page import Section, line, page, table, text
 
 AUDIO_MEGABYTES = 20.0
 MOST_CLIPS = 500  # of one list; nobody listens to more in one go
@@ -21,6 +21,7 @@ _END = """<style>
 td.listen { padding: 0.2rem 0.7rem; }
 td.listen audio { display: block; width: 17rem; height: 2.2rem; }
 table.clips th:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; max-width: 26rem; }
+table.clips th.heading { max-width: none; padding-top: 1rem; font-weight: 650; }
 </style>
 <script>
 document.addEventListener("play", (event) => {
@@ -42,7 +43,7 @@ class Listed:
     start, end
         Seconds of the file; None for its beginning and end.
     facts
-        What is to be said of it, a word or number for each column of the list.
+        What is to be said of it, a word or number for each of the first columns of the list.
     """
 
     name: str
@@ -109,7 +110,8 @@ def clip_page(
     content = table(["clip", "listen", *map(text, columns)], lines, kind="clips", words=["listen"])
     short = f"Up to {found.seconds:g} s of each clip are inside this file." if found.heard else ""
     section = Section("clips", "To listen to", content)
-    return page(title, subtitle, [section], summary=[*summary, *filter(None, [short])], notices=said, end=[_END])
+    sentences = [f"{sentence[:1].upper()}{sentence[1:]}" for sentence in [*summary, short] if sentence]
+    return page(title, subtitle, [section], summary=sentences, notices=said, end=[_END])
 
 
 def _first(groups: Sequence[Group]) -> list[Group]:
@@ -126,7 +128,7 @@ def _first(groups: Sequence[Group]) -> list[Group]:
 def _lines(groups: Sequence[Group], sounds: Iterator[bytes | None], columns: int) -> Iterator[str]:
     for group in groups:
         if group.heading:
-            yield band(group.heading, columns + 1)
+            yield f'<tr><th class="heading" scope="colgroup" colspan="{columns + 2}">{text(group.heading)}</th></tr>'
         for clip in group.clips:
             facts = (f"<td>{text(fact)}</td>" for fact in clip.facts)
             yield line(f"<th>{text(clip.name)}</th>", chain([_player(clip, next(sounds))], facts))

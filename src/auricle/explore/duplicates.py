@@ -1,7 +1,8 @@
 """Near-duplicates: one recording in several encodings, levels or cuts, within embeddings files and across them.
 
 The embeddings propose pairs, which are then laid over each other as sound (:mod:`auricle.near_duplicates`); pairs that
-share a clip are one group. Clips of the same file, which windows cut out of it, are not compared with each other.
+share a clip are one group. Few clips say too little of how embeddings vary: those are heard again, by an encoder that
+does not mind the level. Clips of one file, which windows cut out of it, are not compared with each other.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
@@ -19,6 +21,7 @@ from auricle.explore.embedded import Embedded
 from auricle.manifest import Manifest
 from auricle.near_duplicates import NearSearch
 
+FEW_CLIPS = 1000  # below which the embeddings at hand are not whitened, but others are made
 SIDES = ("split", "fold")  # columns that say what should not share a recording
 OWN_COLUMNS = ("set", "across", "similarity", "file")
 
@@ -41,7 +44,7 @@ class Duplicates:
     clips
         How many were compared.
     absent
-        How many were not, for their sound is not there.
+        How many were not, for their sound is not there or cannot be read.
     unmatched
         Pairs that embeddings proposed but that were too many to be laid over each other.
     """
@@ -69,9 +72,12 @@ class Duplicates:
         else:
             groups = f"{self.groups:,} group{'' if self.groups == 1 else 's'}"
             said = [f"{groups} of near-duplicates: {len(rows):,} of {self.clips:,} clips"]
-        said += [f"{len(found):,} of the groups stand in more than one {side}" for side, found in across.items()]
+        said += [
+            f"{len(found):,} of the groups stand{'s' if len(found) == 1 else ''} in more than one {side}"
+            for side, found in across.items()
+        ]
         if self.absent:
-            said.append(f"{self.absent:,} clips were not compared: their sound is not there")
+            said.append(f"{self.absent:,} clips were not compared: their sound is not there, or not readable")
         if self.unmatched:
             said.append(f"{self.unmatched:,} pairs of clips that are less alike were not compared")
         return said
@@ -106,21 +112,20 @@ def duplicates(
             f"none of the {len(there):,} clips is there (the first is {clips.paths[0]}): give --root, the folder that "
             "the paths in the embeddings files start from"
         )
-    first = clips.first_of_each() & there
-    rows = np.flatnonzero(first)
-    search = NearSearch(clips.manifest(), sides=clips.paths, workers=workers, report=report)
-    vectors = np.concatenate([block for file in files for block in file.blocks()])[rows]
-    found = search.among(rows.tolist(), vectors)
-    pairs = [(pair.first, pair.second, abs(pair.match.waveform)) for pair in found]
+    rows = np.flatnonzero(clips.first_of_each() & there)
+    sides = [clips.paths[row] for row in rows]
+    search = NearSearch(clips.manifest().select(rows), sides=sides, workers=workers, report=report)
+    if len(rows) < FEW_CLIPS:
+        found = search.run()
+    else:
+        vectors = np.concatenate([block for file in files for block in file.blocks()])[rows]
+        found = search.among(range(len(rows)), vectors)
+    pairs = [(int(rows[pair.first]), int(rows[pair.second]), abs(pair.match.waveform)) for pair in found]
     pairs += [(one, other, 1.0) for one, other in clips.repeated() if there[one]]
     table, members = _grouped(files, clips, pairs)
-    return Duplicates(
-        table,
-        [Path(clips.paths[row]) for row in members],
-        int(there.sum()),
-        int((~there).sum()),
-        search.unmatched,
-    )
+    compared = int(there.sum()) - search.unread
+    paths = [Path(clips.paths[row]) for row in members]
+    return Duplicates(table, paths, compared, len(there) - compared, search.unmatched)
 
 
 def _refuse_different(files: Sequence[Embedded]) -> None:
@@ -158,7 +163,7 @@ class _Clips:
                 values += table.column(name).cast(pa.float64()).to_pylist() if has else [None] * table.num_rows
         return cls(paths, stretches["start"], stretches["end"])
 
-    def there(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def there(self) -> NDArray[np.bool_]:
         """Whether the sound of each is there."""
         is_file = {path: Path(path).is_file() for path in set(self.paths)}
         return np.array([is_file[path] for path in self.paths])
@@ -168,7 +173,7 @@ class _Clips:
         fields = [("path", pa.string()), ("start", pa.float64()), ("end", pa.float64())]
         return Manifest(pa.table(columns, schema=pa.schema(fields)), Path("/"), "embeddings")
 
-    def first_of_each(self) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def first_of_each(self) -> NDArray[np.bool_]:
         """Whether no clip before it is the same stretch of the same file."""
         first = np.ones(len(self.paths), dtype=bool)
         first[[row for _, row in self.repeated()]] = False
@@ -186,7 +191,7 @@ def _grouped(
 ) -> tuple[pa.Table, list[int]]:
     """The table of all groups, and the clip that each of its rows is."""
     count = len(clips.paths)
-    first, second = ([pair[side] for pair in pairs] for side in (0, 1))
+    first, second = [one for one, _, _ in pairs], [other for _, other, _ in pairs]
     graph = coo_array((np.ones(len(pairs)), (first, second)), shape=(count, count))
     component = connected_components(graph, directed=False)[1]
     best = np.zeros(count)

@@ -3,8 +3,8 @@
 A table of findings begins with columns of its own (rank, similarity, …); the others are those of the clips.
 """
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,12 @@ class Findings:
     told
         The columns that a list shows.
     by
-        The column that says which rows belong together, where there is one, and how each such group is headed.
+        The column that says which rows belong together, where there is one.
+    heading
+        Of the rows that belong together.
+    leads
+        For each value of that column, where there is one, the clip that a page plays first: its name, its file, and its
+        stretch.
     """
 
     table: pa.Table
@@ -48,11 +53,15 @@ class Findings:
     told: Sequence[str]
     by: str | None = None
     heading: Callable[[list[dict[str, Any]]], str] = lambda rows: ""  # noqa: ARG005
+    leads: Mapping[Any, tuple[str, Path, float | None, float | None]] = field(default_factory=dict)
 
     def as_text(self) -> str:
         """The sentences, and the first rows."""
         rows = self.table.slice(0, SHOWN_ROWS).to_pylist()
-        lines, widths = [], [max((len(shown(row[name])) for row in rows), default=0) for name in self.told]
+        widths = [max(len(name), *(len(shown(row[name])) for row in rows)) for name in self.told] if rows else []
+        lines = ["  ".join(["", *(name.rjust(width) for name, width in zip(self.told, widths, strict=True)), "clip"])]
+        if not rows:
+            return "\n".join(self.sentences)
         for _, group in groupby(rows, key=lambda row: None if self.by is None else row[self.by]):
             members = list(group)
             if self.by is not None:
@@ -87,10 +96,11 @@ class Findings:
         """Write the page to listen to, with at most `budget` MB of sound."""
         rows = list(zip(self.table.to_pylist(), self.files, strict=True))
         groups = []
-        for _, group in groupby(rows, key=lambda pair: None if self.by is None else pair[0][self.by]):
+        for value, group in groupby(rows, key=lambda pair: None if self.by is None else pair[0][self.by]):
             members = list(group)
             heading = "" if self.by is None else self.heading([row for row, _ in members])
-            groups.append(Group(heading, [self._listed(row, file) for row, file in members]))
+            lead = [Listed(*self.leads[value], [])] if value in self.leads else []
+            groups.append(Group(heading, [*lead, *(self._listed(row, file) for row, file in members)]))
         page = clip_page(
             self.title,
             self.subtitle,
@@ -107,15 +117,15 @@ class Findings:
         return Listed(name_of(row), file, row.get("start"), row.get("end"), [shown(row[name]) for name in self.told])
 
 
-def told_of(table: pa.Table, first: Iterable[str], *, most: int = 3) -> list[str]:
-    """The columns that a list shows: some of the findings' own, and the first few of the clips' that are short."""
+def told_of(table: pa.Table, first: Iterable[str], *, hidden: Iterable[str] = (), most: int = 3) -> list[str]:
+    """The columns that a list shows: some of the findings' own, and a few of the clips', those of answers first."""
     own = [name for name in first if name in table.column_names]
     known = ("label", "labels", "target", "split", "fold", "group", "cluster")
     others = [name for name in known if name in table.column_names and name not in own]
     others += [
         name
         for name in table.column_names
-        if name not in (*own, *others, *first, *_NEVER_SHOWN) and not pa.types.is_nested(table.schema.field(name).type)
+        if name not in (*own, *others, *hidden, *_NEVER_SHOWN) and not pa.types.is_nested(table.schema.field(name).type)
     ]
     return [*own, *others[:most]]
 

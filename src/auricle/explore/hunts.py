@@ -85,6 +85,7 @@ def search_by_sound(
         told=told_of(table, QUERY_COLUMNS)[1:],
         by="query",
         heading=lambda rows: f"like {rows[0]['query']}",
+        leads={name: ("the query", *clip) for name, clip in zip(queries.names, queries.clips, strict=True)},
     )
 
 
@@ -107,7 +108,7 @@ def find_outliers(
         title="Outliers",
         subtitle=f"{embedded.path} · {model} · {score}",
         sentences=[f"the {table.num_rows:,} clips of {embedded.path} that are like no others, by their {score}"],
-        told=told_of(table, ("rank", "distance"), most=2),
+        told=told_of(table, ("rank", "distance"), hidden=("nearest",), most=2),
     )
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from auricle.errors import AuricleError
 from auricle.explore.embedded import Embedded
@@ -19,9 +20,10 @@ NEIGHBOURS = 10
 Report = Callable[[str, float], None]
 
 
-def distances(found: Nearest) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+def distances(found: Nearest) -> NDArray[np.float64]:
     """The mean cosine distance ``(n,)`` of each row to those nearest to it."""
-    return 1.0 - found.similarity.mean(axis=1, dtype=np.float64)
+    mean: NDArray[np.float64] = found.similarity.mean(axis=1, dtype=np.float64)
+    return 1.0 - mean
 
 
 def outliers(

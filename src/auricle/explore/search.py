@@ -6,13 +6,14 @@ as its nearest window is.
 """
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from auricle.embedding import embed_manifest, read_embeddings
 from auricle.embedding.file import rejected_path
@@ -24,6 +25,7 @@ from auricle.neighbours import Nearest, Scaling, Vectors, nearest_among
 
 QUERY_COLUMNS = ("query", "rank", "similarity")  # that come before those of the clips found
 
+Clip = tuple[Path, float | None, float | None]
 Report = Callable[[str, float], None]
 
 
@@ -47,11 +49,14 @@ class Queries:
         ``(rows, dim)``: one or, of an embeddings file of windows, several for each.
     owner
         ``(rows,)``: the query that each vector is of.
+    clips
+        The file of each query, and the seconds of it from which and up to which it goes.
     """
 
     names: list[str]
     vectors: Vectors
-    owner: np.ndarray[tuple[int], np.dtype[np.int64]]
+    owner: NDArray[np.int64]
+    clips: list[Clip]
 
 
 def embed_queries(embedded: Embedded, encoder: Encoder, manifest: Manifest) -> Queries:
@@ -80,16 +85,20 @@ def embed_queries(embedded: Embedded, encoder: Encoder, manifest: Manifest) -> Q
             first = rejected_path(summary.path).read_text(encoding="utf-8").splitlines()[1]
             raise AuricleError(f"{summary.rejected} of {len(manifest)} queries cannot be read: {first}")
         table, vectors = read_embeddings(summary.path)
-    return Queries(_names(manifest), vectors, table.column("query").to_numpy().astype(np.int64))
+    clips = _clips_of(manifest)
+    owner = table.column("query").to_numpy().astype(np.int64)
+    return Queries([_name_of(*clip) for clip in clips], vectors, owner, clips)
 
 
-def _names(manifest: Manifest) -> list[str]:
+def _clips_of(manifest: Manifest) -> list[Clip]:
     columns = [manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")]
-    names = []
-    for path, start, end in zip(manifest.files, *columns, strict=True):
-        stretch = "" if start is None and end is None else f" {start or 0:g}–{'' if end is None else f'{end:g}'} s"
-        names.append(f"{path}{stretch}")
-    return names
+    return list(zip(manifest.files, *columns, strict=True))
+
+
+def _name_of(path: Path, start: float | None, end: float | None) -> str:
+    if start is None and end is None:
+        return str(path)
+    return f"{path} {start or 0:g}–{'' if end is None else f'{end:g}'} s"
 
 
 @dataclass(frozen=True)
@@ -116,7 +125,7 @@ class ExactFinder:
         """The `k` rows nearest to each of the raw vectors ``(m, dim)``, exactly."""
         seen = 0
 
-        def blocks():  # type: ignore[no-untyped-def]
+        def blocks() -> Iterator[Vectors]:
             nonlocal seen
             for block in self.embedded.blocks():
                 yield self.scaling.units(block)
@@ -175,7 +184,7 @@ def search(
     return pa.table({**first, **{name: clips.column(name) for name in clips.column_names}})
 
 
-def _best(found: Nearest, mine: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> list[tuple[int, float]]:
+def _best(found: Nearest, mine: NDArray[np.bool_]) -> list[tuple[int, float]]:
     """Rows and their similarity to the nearest of some vectors, the most similar first."""
     best: dict[int, float] = {}
     for row, value in zip(found.rows[mine].ravel().tolist(), found.similarity[mine].ravel().tolist(), strict=True):

@@ -1,0 +1,77 @@
+"""An embeddings file in blocks is the same as the whole, and what is none is one sentence."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from auricle.errors import AuricleError
+from auricle.explore import embedded as module
+from auricle.explore.embedded import Embedded
+from auricle.neighbours import Scaling, scaled
+
+from .files import embeddings_file, vectors_of
+
+
+def test_blocks_hold_all_rows_and_clips_come_in_the_order_asked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "BLOCK_ROWS", 16)
+    vectors = vectors_of(100)
+    embedded = Embedded.open(embeddings_file(tmp_path / "e.parquet", vectors, label=list("ab" * 50)))
+    assert (embedded.rows, embedded.dim, embedded.columns) == (100, 8, ("path", "label"))
+    blocks = list(embedded.blocks())
+    assert max(map(len, blocks)) == 16
+    np.testing.assert_array_equal(np.concatenate(blocks), vectors)
+    np.testing.assert_allclose(embedded.scaling().mean, Scaling.of(vectors).mean)
+    assert embedded.clips([7, 99, 0, 7]).to_pylist() == [
+        {"path": f"{row}.wav", "label": "ab"[row % 2]} for row in (7, 99, 0, 7)
+    ]
+    assert embedded.clips([]).num_rows == 0 and embedded.clips([]).column_names == ["path", "label"]
+    assert embedded.clips().num_rows == 100
+
+
+@pytest.mark.parametrize("most", [0, 10**9])
+def test_units_are_the_same_in_memory_and_on_disk(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MEMORY_BYTES", most)
+    vectors = vectors_of(50)
+    with Embedded.open(embeddings_file(tmp_path / "e.parquet", vectors)).units() as units:
+        assert isinstance(units, np.memmap) == (most == 0)
+        np.testing.assert_allclose(units, scaled(vectors), atol=1e-6)
+
+
+def test_the_root_is_as_given_else_as_said(tmp_path: Path) -> None:
+    embedded = Embedded.open(embeddings_file(tmp_path / "e.parquet", vectors_of(5), root=Path("/field")))
+    assert embedded.root() == Path("/field")
+    assert embedded.root(Path("/elsewhere")) == Path("/elsewhere")
+
+
+def test_the_encoder_is_found_by_its_name_and_another_one_is_refused(tmp_path: Path) -> None:
+    embedded = Embedded.open(embeddings_file(tmp_path / "e.parquet", vectors_of(5)))
+    assert embedded.encoder().name == "logmel-stats"
+    with pytest.raises(AuricleError, match=r"was made with logmel-stats of fingerprint .*, but mfcc-stats has"):
+        embedded.encoder("mfcc-stats")
+    other = Embedded.open(embeddings_file(tmp_path / "o.parquet", vectors_of(5), fingerprint="0123456789abcdef"))
+    with pytest.raises(AuricleError, match="of fingerprint 0123456789abcdef, but logmel-stats has"):
+        other.encoder()
+
+
+def test_what_is_no_embeddings_file_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(AuricleError, match="does not exist: expected an embeddings file"):
+        Embedded.open(tmp_path / "no.parquet")
+    (tmp_path / "text.parquet").write_text("no")
+    with pytest.raises(AuricleError, match="cannot be read as Parquet"):
+        Embedded.open(tmp_path / "text.parquet")
+    pq.write_table(pa.table({"path": ["a"], "level": [1.0]}), tmp_path / "described.parquet")
+    with pytest.raises(AuricleError, match="has no column `embedding`: expected what `auricle embed` writes"):
+        Embedded.open(tmp_path / "described.parquet")
+    with pytest.raises(AuricleError, match="holds no embeddings"):
+        Embedded.open(embeddings_file(tmp_path / "e.parquet", np.zeros((0, 4))))
+    pq.write_table(pa.table({"path": ["a", "b"], "embedding": [[1.0, 2.0], [1.0]]}), tmp_path / "ragged.parquet")
+    with pytest.raises(AuricleError, match="lists of different lengths"):
+        list(Embedded.open(tmp_path / "ragged.parquet").blocks())
+    broken = embeddings_file(tmp_path / "n.parquet", np.array([[1.0, 2.0], [np.nan, 1.0]]))
+    with pytest.raises(AuricleError, match="row 2 has an embedding that is not finite"):
+        list(Embedded.open(broken).blocks())
