@@ -160,6 +160,33 @@ def test_tagging_as_for_audioset(model: Path, labels: Path, tmp_path: Path) -> N
     assert (frames @ weight.T + bias).mean(dim=0).tolist() == pytest.approx(logits[at == row][0].tolist(), abs=1e-3)
 
 
+def test_audioset_in_its_layout(model: Path, tmp_path: Path) -> None:
+    root, generator = tmp_path / "data" / "AudioSet", np.random.default_rng(0)
+    names = {"/m/a": 300.0, "/m/b": 1200.0, "/m/c": 4000.0}
+    lines = ["index,mid,display_name", *(f"{at},{mid},Sound {mid[-1]}" for at, mid in enumerate(names))]
+    root.mkdir(parents=True)
+    (root / "class_labels_indices.csv").write_text("\n".join(lines) + "\n")
+    at = np.arange(8000) / 16_000
+    for part, videos in (("balanced_train_segments", 40), ("eval_segments", 12)):
+        rows = ["# Segments csv", "# num_ytids", "# YTID, start_seconds, end_seconds, positive_labels"]
+        for number in range(videos):
+            mids = sorted(generator.choice(list(names), size=1 + number % 2, replace=False))
+            rows.append(f'{part[:3]}video{number:03}, 0.000, 10.000, "{",".join(mids)}"')
+            sound = sum(0.1 * np.sin(2 * np.pi * names[mid] * at) for mid in mids)
+            (root / part).mkdir(exist_ok=True)
+            audio.write(root / part / f"{part[:3]}video{number:03}.wav", sound.astype(np.float32), sample_rate=16_000)
+        (root / f"{part}.csv").write_text("\n".join(rows) + "\n")
+    options = {**QUICK, "epochs": 2, "balance": 1.0, "mixup": 0.5, "specaugment": {"time_masks": 1}}
+    recipe = make_recipe(options, model=str(model), task="audioset-balanced", root=str(tmp_path / "data"))
+    plans: list[Plan] = []
+    run.finetune(recipe, tmp_path / "run", report=lambda e: plans.append(e) if isinstance(e, Plan) else None)
+    assert plans[0].train + plans[0].valid == 40 and plans[0].valid > 0 and plans[0].test == 12
+    found = {row.metric: row for row in results.read(tmp_path / "run" / "results.parquet")}
+    precision = found["mean_average_precision"]
+    assert precision.n == 12 and precision.ci_low is not None and precision.ci_low < precision.value
+    assert load_probe(tmp_path / "run").probe.outputs == ("Sound a", "Sound b", "Sound c")
+
+
 def test_training_ends_on_a_plateau_and_goes_on_where_it_was(model: Path, labels: Path, tmp_path: Path) -> None:
     # At a rate that teaches nothing: it falls twice, each time after two epochs without a better one, then the end.
     options = {**QUICK, "epochs": 40, "schedule": "plateau", "patience": 2, "learning_rate": 1e-12, "warmup": 0.0}

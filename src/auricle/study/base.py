@@ -30,7 +30,7 @@ Tasks = Annotated[tuple[str, ...], pydantic.Field(min_length=1)]  # names of dat
 class World(Settings):
     """The synthetic sound world, for ``data: synth``."""
 
-    clips: Annotated[int, pydantic.Field(ge=40)] = 1200
+    clips: Annotated[int, pydantic.Field(ge=120)] = 1200
 
 
 class Pretraining(Settings):
