@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-studies = typer.Typer(help="Whole studies: diets × models × tasks, to results and a report.", no_args_is_help=True)
+studies = typer.Typer(help="Whole studies, from a file of questions to results and a report.", no_args_is_help=True)
 
 
 @studies.command(name="run")
@@ -16,9 +16,11 @@ def run_study(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/NAME.")] = None,
 ) -> None:
-    """Run a study: pre-train, embed, probe, analyse, report; the same command goes on where a stopped one was.
+    """Run a study: train, embed, probe, analyse, report; the same command goes on where a stopped one was.
 
     `auricle study run demo --out runs/demo`
+
+    `auricle study run label-efficiency weights=runs/forest/model data=/corpora --out runs/labels`
 
     `auricle study run study.yaml data=/corpora --out runs/study`
     """
@@ -40,7 +42,10 @@ def run_study(
 
 @studies.command(name="list")
 def list_studies() -> None:
-    """List the built-in studies."""
-    from auricle.study.definition import list_studies
+    """List the built-in studies: name, kind, question."""
+    from auricle.study.definition import list_studies, load_study
 
-    typer.echo("\n".join(list_studies()))
+    found = [load_study(name) for name in list_studies()]
+    names, kinds = (max(len(getattr(study, what)) for study in found) for what in ("name", "kind"))
+    for study in found:
+        typer.echo(f"{study.name:{names}}  {study.kind:{kinds}}  {study.title or ''}".rstrip())
