@@ -6,9 +6,8 @@ Long recordings are cut into clips; every global sample index names one clip and
 """
 
 import csv
-import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -297,29 +296,58 @@ class Crops:
         missing = np.maximum(0, self.crop_samples - self.clips.samples[self._members])
         return float((per_clip * missing).sum() / (len(self) * self.crop_samples))
 
-    def _member_of(self, index: int) -> int:
-        epoch, position = divmod(index, len(self))
+    def _order(self, epoch: int) -> NDArray[np.int64]:
+        """Which member each crop of an epoch is taken from."""
         order = self._orders.get(epoch)
         if order is None:
-            order = randomness.permutation(self.seed, "order", epoch, len(self)).numpy()
+            slots = randomness.permutation(self.seed, "order", epoch, len(self)).numpy()
+            order = np.searchsorted(self._slots, slots, side="right")
             self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
-        return int(np.searchsorted(self._slots, order[position], side="right"))
+        return order
+
+    def _member_of(self, index: int) -> int:
+        epoch, position = divmod(index, len(self))
+        return int(self._order(epoch)[position])
+
+    def samples(self, index: Tensor) -> NDArray[np.int64]:
+        """True samples of the crops of these global sample indices: ``(n,)``."""
+        epochs, positions = np.divmod(index.numpy(), len(self))
+        members = np.empty(len(index), dtype=np.int64)
+        for epoch in np.unique(epochs):
+            members[epochs == epoch] = self._order(int(epoch))[positions[epochs == epoch]]
+        return np.minimum(self.clips.samples[self._members[members]], self.crop_samples)
 
     def lengths(self, clips: Tensor) -> Tensor:
         """True samples of crops of these clips, as :meth:`read` numbers them: ``(n,)`` int64 both."""
         return torch.from_numpy(np.minimum(self.clips.samples[clips.numpy()], self.crop_samples))
 
-    def read(self, first: int, count: int, *, purpose: str = "crop") -> tuple[Tensor, Tensor]:
-        """Crops ``(count, crop_samples)`` of the global sample indices from `first` on, and of which clips they are."""
-        out = torch.zeros(count, self.crop_samples)
-        clips = torch.zeros(count, dtype=torch.int64)
-        index = torch.arange(first, first + count)
+    def read(self, index: Tensor, *, width: int | None = None, purpose: str = "crop") -> tuple[Tensor, Tensor]:
+        """Crops of global sample indices, and which clips they are of.
+
+        Parameters
+        ----------
+        index
+            ``(n,)`` int64.
+        width
+            Samples of what is returned, those of a crop when not given; what is longer is cut off at its end.
+        purpose
+            Of the draws that place the crops.
+
+        Returns
+        -------
+        crops, clips
+            ``(n, width)`` and ``(n,)`` int64.
+        """
+        width = width or self.crop_samples
+        out = torch.zeros(len(index), width)
+        clips = torch.zeros(len(index), dtype=torch.int64)
         draws = randomness.uniform(randomness.keys(self.seed, purpose, index), 1)[:, 0].tolist()
-        for row in range(count):
-            clip, samples = self._read_one(self._member_of(first + row), draws[row])
+        for row, number in enumerate(index.tolist()):
+            clip, samples = self._read_one(self._member_of(number), draws[row])
             if self.padding == "repeat":
                 samples = np.resize(np.pad(samples, (0, max(0, self._shortest - len(samples)))), self.crop_samples)
             at = (self.crop_samples - len(samples)) // 2 if self.padding == "centre" else 0
+            samples = samples[: width - at]
             out[row, at : at + len(samples)] = torch.from_numpy(samples)
             clips[row] = clip
         return out, clips
@@ -339,20 +367,30 @@ class Crops:
         self, first: int, batch: int, steps: int, *, rows: slice, workers: int
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Crops of `steps` successive batches and their clips, read ahead in threads; of each batch only `rows`."""
-        start, stop, _ = rows.indices(batch)
-        parts = max(1, min(workers, stop - start))
-        bounds = [start + (stop - start) * part // parts for part in range(parts + 1)]
-        with ThreadPoolExecutor(parts) as pool:
+        batches = (torch.arange(first + step * batch, first + (step + 1) * batch)[rows] for step in range(steps))
+        return self.stream(batches, workers=workers)
 
-            def submit(step: int) -> list[Future[tuple[Tensor, Tensor]]]:
-                at = first + step * batch
-                self._member_of(at + start)  # the epoch's order is made once, not by every thread
-                return [pool.submit(self.read, at + low, high - low) for low, high in itertools.pairwise(bounds)]
+    def stream(
+        self, batches: Iterable[Tensor], *, workers: int, trimmed: bool = False
+    ) -> Iterator[tuple[Tensor, Tensor]]:
+        """What :meth:`read` gives for each batch of indices, read ahead in threads.
 
-            ahead = [submit(step) for step in range(min(2, steps))]
-            for step in range(steps):
-                parts_of_batch = ahead.pop(0)
-                if step + 2 < steps:
-                    ahead.append(submit(step + 2))
+        With `trimmed`, crops are only as wide as the longest of their batch.
+        """
+        coming = iter(batches)
+        with ThreadPoolExecutor(max(1, workers)) as pool:
+
+            def submit() -> list[Future[tuple[Tensor, Tensor]]] | None:
+                index = next(coming, None)
+                if index is None:
+                    return None
+                # The epoch's order is made here once, not by every thread.
+                longest = int(self.samples(index).max())
+                parts = torch.tensor_split(index, max(1, min(workers, len(index))))
+                return [pool.submit(self.read, part, width=longest if trimmed else None) for part in parts]
+
+            ahead = [submit() for _ in range(2)]
+            while (parts_of_batch := ahead.pop(0)) is not None:
+                ahead.append(submit())
                 crops, clips = zip(*(future.result() for future in parts_of_batch), strict=True)
                 yield torch.cat(crops), torch.cat(clips)

@@ -20,7 +20,7 @@ from auricle.explain import events as explain_events
 from auricle.fetching import FetchProgress
 from auricle.files import in_units
 from auricle.finetuning import events as finetuning_events
-from auricle.pretraining.events import Decoding, Note, Plan, Step
+from auricle.pretraining.events import Decoding, Event, Held, Note, Plan, Step
 from auricle.score_formats import as_markdown
 from auricle.score_tables import ScoreTable, format_cell
 from auricle.study import events as study_events
@@ -66,9 +66,11 @@ class _TrainingBar:
 class PretrainingBar(_TrainingBar):
     """Shows a pre-training run: what was found, what is planned, then one bar; call it with the run's events."""
 
-    def __call__(self, event: Plan | Step | Decoding | Note) -> None:
+    def __call__(self, event: Event) -> None:
         """Show an event."""
         match event:
+            case Held(step, watched):
+                self.console.print(f"held out, step {step:,}: {watched}")
             case Decoding():
                 self._bar(Decoding, "decoding", event.share, f"{event.share:.0%}")
             case Plan():

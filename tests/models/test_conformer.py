@@ -10,7 +10,7 @@ from auricle import randomness
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.conformer import Conformer, ConformerConfig, ConformerLarge
-from auricle.models.conformer_layers import ConformerLayer, GlobalNorm
+from auricle.models.conformer_layers import ConformerLayer, GlobalNorm, attend
 
 from .signals import chirps
 
@@ -67,6 +67,24 @@ def test_a_layer_is_its_modules_one_after_the_other() -> None:
     y = y + attention(normal, normal, normal, need_weights=False)[0]
     y = y + feed_forward(layer.after, y) / 2
     torch.testing.assert_close(layer(x, None, None, 0), layer.norm(y), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("padded", [False, True])
+def test_attention_written_out_is_torchs_own_in_double_precision(padded: bool) -> None:
+    torch.manual_seed(0)
+    query, key, value = torch.randn(3, 2, 4, 21, 8).to(torch.bfloat16)
+    mask = (torch.arange(21) < torch.tensor([21, 13])[:, None])[:, None, None, :] if padded else None
+    exact = [x.double().requires_grad_() for x in (query, key, value)]
+    functional.scaled_dot_product_attention(*exact, attn_mask=mask).square().sum().backward()
+    found = [x.clone().requires_grad_() for x in (query, key, value)]
+    out = attend(found[0], found[1], found[2], mask)
+    out.double().square().sum().backward()
+    for mine, theirs in zip(found, exact, strict=True):
+        assert mine.grad is not None and theirs.grad is not None
+        error = (mine.grad - theirs.grad).norm() / theirs.grad.norm()
+        assert float(error) < 0.02  # bfloat16 has eight bits
+    if mask is not None:
+        assert not found[1].grad[1, :, 13:].any()
 
 
 def test_padding_influences_no_gradient() -> None:

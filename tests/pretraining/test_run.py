@@ -113,12 +113,34 @@ def test_a_conformer_learns_to_tell_hidden_frames_apart(tmp_path: Path) -> None:
     assert registry.load(model).embed(tmp_path / "1.wav").shape == (16,)
 
 
+def test_held_out_crops_are_scored_before_while_and_after_it_learns(sounds: Path, tmp_path: Path) -> None:
+    base = [*SMALL_CONFORMER, f"data={sounds}", "steps=6", "precision=float32"]
+
+    def rows(name: str, *extra: str) -> list[dict[str, float]]:
+        looking = [f"validation={sounds}", "validate_every=4"]
+        run.pretrain(load_recipe("conformer-small", [*base, *looking, *extra]), tmp_path / name)
+        return MetricsFile(tmp_path / name / "validation.jsonl").read()
+
+    found = rows("run")
+    assert [row["step"] for row in found] == [0, 4, 6]
+    assert {"accuracy", "interpolation", "chance", "target_variance", "crops"} <= found[0].keys()
+    # The same crops, hidden alike: a guess is worth the same at every step, in whatever batches they come.
+    assert len({row["chance"] for row in found}) == 1
+    other = rows("other", "batch_size=5", "bucket=false")
+    assert other[0] == pytest.approx(found[0], rel=0.02)
+    # Looking changes nothing.
+    run.pretrain(load_recipe("conformer-small", base), tmp_path / "blind")
+    assert same(weights(tmp_path / "blind"), weights(tmp_path / "run"))
+
+
 def test_an_objective_refuses_an_encoder_that_it_cannot_train(sounds: Path, tmp_path: Path) -> None:
     wrong = load_recipe("byola-2022-small", [f"data={sounds}", "steps=1", "objective=wav2vec2", "device=cpu"])
     with pytest.raises(RecipeError, match="wav2vec2 pre-trains conformer-small and conformer-large, not byola-2022"):
         run.pretrain(wrong, tmp_path / "run")
     with pytest.raises(RecipeError, match="padding=tail"):
         load_recipe("conformer-small", ["padding=centre"])
+    with pytest.raises(RecipeError, match="bucket needs objective wav2vec2"):
+        load_recipe("byola-2022", ["bucket=true"])
 
 
 def test_loss_falls(sounds: Path, tmp_path: Path) -> None:
@@ -133,7 +155,8 @@ def test_loss_falls(sounds: Path, tmp_path: Path) -> None:
     [
         ("byola-2022-small", SMALL),
         ("byola-2022-small", [*SMALL, "precision=float32", "sampling=duration", "cache_gib=0"]),
-        ("conformer-small", [*SMALL_CONFORMER, "wav2vec.quantiser=true", "wav2vec.codes=8"]),
+        ("conformer-small", [*SMALL_CONFORMER, "wav2vec.quantiser=true", "wav2vec.codes=8", "bucket=false"]),
+        ("conformer-small", [*SMALL_CONFORMER, "batch_size=4"]),
     ],
 )
 def test_killed_at_random_and_resumed_equals_undisturbed(
@@ -186,7 +209,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(sounds: Path, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "extra"), [("byola-2022-small", [*SMALL, "views.memory=32"]), ("conformer-small", SMALL_CONFORMER)]
+    ("name", "extra"),
+    [
+        ("byola-2022-small", [*SMALL, "views.memory=32"]),
+        ("conformer-small", [*SMALL_CONFORMER, "batch_size=6", "wav2vec.quantiser=true", "wav2vec.codes=8"]),
+    ],
 )
 def test_two_processes_train_as_one(sounds: Path, tmp_path: Path, name: str, extra: list[str]) -> None:
     arguments = [*extra, f"data={sounds}", "steps=5", "precision=float32"]

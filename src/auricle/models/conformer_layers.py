@@ -23,10 +23,24 @@ def dropped(x: Tensor, p: float, keys: Tensor | None, site: int, *, training: bo
 
 
 def frame_mask(lengths: Tensor | None, frames: int) -> Tensor | None:
-    """True for true frames: ``(batch, frames)``; None when all are."""
-    if lengths is None:
+    """True for true frames: ``(batch, frames)``; None when all are (on a CPU, where looking costs nothing)."""
+    if lengths is None or (lengths.device.type == "cpu" and bool((lengths >= frames).all())):
         return None
     return torch.arange(frames, device=lengths.device) < lengths[:, None]
+
+
+def attend(query: Tensor, key: Tensor, value: Tensor, mask: Tensor | None) -> Tensor:
+    """Scaled dot-product attention of ``(batch, heads, time, dim)``; `mask` is true for what may be seen.
+
+    Where a CPU is to give gradients of bfloat16 it is written out: there the backward pass of torch's own takes more
+    than three times as long as the products that it consists of (`benchmarks/conformer.py`).
+    """
+    if query.device.type != "cpu" or query.dtype != torch.bfloat16 or not query.requires_grad:
+        return functional.scaled_dot_product_attention(query, key, value, attn_mask=mask)
+    scores = (query * query.shape[-1] ** -0.5) @ key.mT
+    if mask is not None:
+        scores = scores.masked_fill(~mask, -torch.inf)
+    return torch.softmax(scores, dim=-1, dtype=torch.bfloat16) @ value
 
 
 class FeedForward(nn.Module):
@@ -119,9 +133,7 @@ class SelfAttention(nn.Module):
         batch, time, dim = x.shape
         projected = self.project(self.norm(x)).view(batch, time, 3, self.heads, dim // self.heads)
         query, key, value = projected.permute(2, 0, 3, 1, 4)
-        attended = functional.scaled_dot_product_attention(
-            query, key, value, attn_mask=None if mask is None else mask[:, None, None, :]
-        )
+        attended = attend(query, key, value, None if mask is None else mask[:, None, None, :])
         attended = attended.transpose(1, 2).reshape(batch, time, dim)
         return dropped(self.out(attended), self.dropout, keys, site, training=self.training)
 

@@ -37,12 +37,17 @@ def sum_over_processes(value: Tensor) -> Tensor:
     return total
 
 
+def differentiable_sum_over_processes(value: Tensor) -> Tensor:
+    """`value` summed over all processes, with gradient."""
+    if world_size() == 1:
+        return value
+    total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]
+    return total
+
+
 def sum_over_batch(value: Tensor, norm: _BatchNorm) -> Tensor:
     """`value` summed over what `norm` calls the batch, with gradient: all processes for :class:`GlobalBatchNorm`."""
-    if isinstance(norm, GlobalBatchNorm) and world_size() > 1:
-        total: Tensor = _SumOverProcesses.apply(value)  # type: ignore[no-untyped-call]
-        return total
-    return value
+    return differentiable_sum_over_processes(value) if isinstance(norm, GlobalBatchNorm) else value
 
 
 class GlobalBatchNorm(_BatchNorm):

@@ -6,7 +6,7 @@ from typing import Any
 
 from auricle.training import Decoding, Note
 
-__all__ = ["Decoding", "Note", "Plan", "Report", "Step"]
+__all__ = ["Decoding", "Event", "Held", "Note", "Plan", "Report", "Step"]
 
 
 @dataclass(frozen=True)
@@ -46,4 +46,13 @@ class Step:
         return row | dict(self.monitors)
 
 
-Report = Callable[[Plan | Step | Decoding | Note], None]
+@dataclass(frozen=True)
+class Held:
+    """How held-out crops are told at a step, in words; the numbers are in validation.jsonl."""
+
+    step: int
+    watched: str
+
+
+Event = Plan | Step | Decoding | Held | Note
+Report = Callable[[Event], None]

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auricle import randomness
+from auricle.models.global_norm import differentiable_sum_over_processes, sum_over_processes
 
 
 class Quantiser(nn.Module):
@@ -67,7 +68,8 @@ class Quantiser(nn.Module):
         batch, frames, _ = x.shape
         with torch.autocast(x.device.type, enabled=False):
             logits = self.choose(x.to(self.choose.weight.dtype)).view(batch, frames, self.groups, self.codes)
-            average = torch.softmax(logits, dim=-1)[valid].mean(dim=0)
+            count = sum_over_processes(valid.sum()).clamp_min(1)
+            average = differentiable_sum_over_processes(torch.softmax(logits, dim=-1)[valid].sum(dim=0)) / count
             perplexity = torch.exp(-(average * torch.log(average + 1e-7)).sum(dim=-1))
             penalty = 1.0 - perplexity.sum() / (self.groups * self.codes)
             if self.training:
@@ -90,7 +92,8 @@ class Quantiser(nn.Module):
 
     @torch.no_grad()
     def perplexity(self, x: Tensor) -> Tensor:
-        """``(groups,)``: how many codes of each codebook are in use over ``(n, inputs)``, by hard choice."""
+        """``(groups,)``: codes of each codebook in use over all processes' ``(n, inputs)``, by hard choice."""
         choice = self.choose(x.to(self.choose.weight.dtype)).view(-1, self.groups, self.codes).argmax(dim=-1)
-        share = functional.one_hot(choice, self.codes).float().mean(dim=0)
+        used = sum_over_processes(functional.one_hot(choice, self.codes).float().sum(dim=0))
+        share = used / used.sum(dim=-1, keepdim=True).clamp_min(1)
         return torch.exp(-(share * torch.log(share.clamp_min(1e-30))).sum(dim=-1))

@@ -41,6 +41,7 @@ class Wav2Vec(Settings):
     mask_span: Positive = 3  # frames of 40 ms
     negatives: Positive = 100  # for each hidden frame, from the same clip
     temperature: Annotated[float, pydantic.Field(gt=0)] = 0.1  # wav2vec 2.0's; the conformer's paper is silent
+    centre: bool = False  # similarities of vectors less their mean over the clip's hidden frames; ours
     quantiser: bool = False  # wav2vec 2.0's quantiser of targets, with its numbers
     codebooks: Positive = 2
     codes: Positive = 320
@@ -67,6 +68,7 @@ class Recipe(TrainingSettings):
     steps: Positive | None = None
     epochs: Positive | None = None
     schedule: Literal["constant", "cosine"] = "constant"
+    adam_betas: tuple[float, float] = (0.9, 0.999)
     warmup_steps: Annotated[int, pydantic.Field(ge=0)] = 0
     ema: Share = 0.99  # target = ema * target + (1 - ema) * online, after each optimiser step
     projection_hidden: Positive = 4096
@@ -76,7 +78,11 @@ class Recipe(TrainingSettings):
     clip_seconds: Annotated[float, pydantic.Field(gt=0)] = 10.0  # long recordings are cut into clips of this length
     sampling: Literal["clip", "duration"] = "clip"  # one crop per clip and epoch, or crops in proportion to length
     padding: Literal["tail", "centre"] = "tail"  # where a clip shorter than a crop lies in its zeros
+    bucket: bool = False  # batches of crops of like length, about as many frames as batch_size full crops have
     statistics_crops: Positive = 10_000
+    validation: list[str] = pydantic.Field(default_factory=list)  # held out: scored as it is trained, never learnt from
+    validation_crops: Positive = 256
+    validate_every: Positive = 1000  # steps; and before the first and after the last
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Recipe":
@@ -86,6 +92,9 @@ class Recipe(TrainingSettings):
             raise ValueError("encoder.architecture is missing")
         if self.objective == "wav2vec2" and self.padding != "tail":
             raise ValueError("wav2vec2 needs padding=tail: it hides true frames only, and they come first")
+        if self.objective == "byol" and (self.bucket or self.validation):
+            key = "bucket" if self.bucket else "validation"
+            raise ValueError(f"{key} needs objective wav2vec2: byol learns from crops of one length, by their views")
         return self
 
 
@@ -118,8 +127,9 @@ def load_recipe(source: str | Path, overrides: Iterable[str] | Mapping[str, Any]
         values.pop("steps", None)
         values.pop("epochs", None)
     settings.override(values, changes, name=name)
-    if isinstance(values.get("data"), str):
-        values["data"] = [values["data"]]
+    for key in ("data", "validation"):
+        if isinstance(values.get(key), str):
+            values[key] = [values[key]]
     return build_recipe(values)
 
 

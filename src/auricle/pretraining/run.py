@@ -11,19 +11,19 @@ training state) and `model/` (the online encoder, loadable at any time). A run t
 gives the same weights as one that was not, bit for bit on a CPU with the same threads and versions.
 """
 
+import itertools
 import math
 import shutil
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
-from auricle import clips as clips_module
 from auricle.clips import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
@@ -32,11 +32,13 @@ from auricle.models.architectures import ARCHITECTURES
 from auricle.models.encoder import ModelCard
 from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.models.spectrogram import NormalisedEncoder
-from auricle.models.statistics import normalisation_statistics
+from auricle.pretraining import corpus
+from auricle.pretraining.batches import Batches
 from auricle.pretraining.byol_objective import ByolObjective
-from auricle.pretraining.events import Decoding, Note, Plan, Report, Step
+from auricle.pretraining.events import Event, Held, Note, Plan, Report, Step
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
+from auricle.pretraining.validation import Validation
 from auricle.pretraining.wav2vec_objective import Wav2VecObjective
 from auricle.training import (
     MetricsFile,
@@ -57,10 +59,9 @@ from auricle.training import (
 
 OBJECTIVES: dict[str, type[Objective]] = {"byol": ByolObjective, "wav2vec2": Wav2VecObjective}
 COLLAPSE_AFTER = 50  # steps; the first ones say nothing
-_GIB = 1 << 30
 
 
-def _say_nothing(event: Plan | Step | Decoding | Note) -> None:
+def _say_nothing(event: Event) -> None:
     """The default report."""
 
 
@@ -156,8 +157,9 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
         encoder = build_encoder(recipe)
         states = list_states(folder / "checkpoints")
         accelerator.wait_for_everyone()  # nobody may write a state before all have looked
-        crops = _open_crops(recipe, encoder, folder, accelerator, report)
-        steps = recipe.steps or math.ceil((recipe.epochs or 0) * len(crops) / recipe.batch_size)
+        crops = corpus.open_crops(recipe, encoder, folder, accelerator, report)
+        batches = corpus.batches_of(recipe, crops)
+        steps = recipe.steps or math.ceil((recipe.epochs or 0) * batches.per_epoch / recipe.accumulate)
         run = _prepare(recipe, encoder, folder, accelerator)
         if states:
             state = load_state(states[-1])
@@ -165,7 +167,7 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
             for difference in environment_differences(state.values["environment"]):
                 report(Note(f"not bit for bit the run that was interrupted: {difference}"))
         else:
-            mean, std = _statistics(recipe, encoder, crops)
+            mean, std = corpus.statistics(recipe, encoder, crops, padding=run.objective.sees_padding)
             encoder.set_statistics(mean=mean, std=std)
         encoder.card = _card(recipe, crops)
         metrics = MetricsFile(folder / "metrics.jsonl")
@@ -174,59 +176,11 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
             if not states:
                 recipe.write(folder / "recipe.yaml")
                 run.save()
-        report(_plan(recipe, encoder, crops, steps, run.step))
-        _loop(run, crops, steps, metrics, report)
+        report(_plan(run, crops, batches, steps))
+        _loop(run, crops, batches, steps, metrics, report)
         if main:
             shutil.rmtree(folder / "audio", ignore_errors=True)
     return folder / "model"
-
-
-def _open_crops(
-    recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, report: Report
-) -> Crops:
-    """Find, measure and, when it fits, decode the recipe's audio."""
-    rate = encoder.sample_rate
-    cutting: dict[str, Any] = {
-        "sample_rate": rate,
-        "clip_seconds": recipe.clip_seconds,
-        "crop_seconds": recipe.crop_seconds,
-    }
-    stretches, lengths, rejected = clips_module.measure(
-        clips_module.find_stretches(recipe.data), sample_rate=rate, workers=recipe.workers
-    )
-    reader: clips_module.ClipReader
-    if stretches and clips_module.decoded_size(lengths) <= recipe.cache_gib * _GIB:
-        cache = folder / "audio"
-        if accelerator.is_main_process:
-            for share in clips_module.decode(
-                stretches, lengths, sample_rate=rate, folder=cache, workers=recipe.workers
-            ):
-                report(Decoding(share))
-        accelerator.wait_for_everyone()
-        reader = clips_module.open_decoded(cache, rejected, **cutting)
-        clips = reader.clips
-    else:
-        reader = clips = clips_module.cut(stretches, lengths, rejected, **cutting)
-    if accelerator.is_main_process:
-        clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
-    return Crops(
-        clips,
-        reader,
-        crop_samples=round(recipe.crop_seconds * rate),
-        sampling=recipe.sampling,
-        padding=recipe.padding,
-        seed=recipe.seed,
-    )
-
-
-def _statistics(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops) -> tuple[float, float]:
-    """Mean and standard deviation of the log-mel of the crops that training sees."""
-    count = min(recipe.statistics_crops, len(crops))
-    waveforms = (
-        crops.read(first, min(recipe.batch_size, count - first))[0] for first in range(0, count, recipe.batch_size)
-    )
-    with torch.no_grad():
-        return normalisation_statistics(encoder.log_mel(w.to(encoder.mean.device))[0] for w in waveforms)
 
 
 def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator) -> _Run:
@@ -239,43 +193,46 @@ def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerat
     encoder.to(accelerator.device)
     network.to(accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.Adam(trained, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    optimizer = torch.optim.Adam(
+        trained, lr=recipe.learning_rate, betas=recipe.adam_betas, weight_decay=recipe.weight_decay, fused=True
+    )
     return _Run(recipe, folder, accelerator, encoder, objective, optimizer)
 
 
-def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Report) -> None:
+def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: MetricsFile, report: Report) -> None:
     """Train from the run's step to `steps`."""
     recipe, accelerator = run.recipe, run.accelerator
     objective = run.objective
     network, optimizer = accelerator.prepare(objective.network, run.optimizer)
     network.train()
-    batch = recipe.batch_size // recipe.accumulate
-    rows = recipe.rows_of(accelerator)
-    batches = crops.batches(
-        run.step * recipe.batch_size,
-        batch,
-        (steps - run.step) * recipe.accumulate,
-        rows=rows,
-        workers=recipe.workers,
+    validation = _open_validation(run)
+    first, last = run.step * recipe.accumulate, steps * recipe.accumulate
+    ahead, mine = itertools.tee(map(batches.index, range(first, last)))
+    stream = crops.stream(
+        (index[_rows(len(index), accelerator)] for index in ahead), workers=recipe.workers, trimmed=recipe.bucket
     )
-    total, since, clock = torch.zeros((), device=accelerator.device), 0, time.perf_counter()
+    if run.step == 0:
+        _validate(run, validation, network, report)
+    total, since, seen, clock = torch.zeros((), device=accelerator.device), 0, 0, time.perf_counter()
     collapsed = False
     with stop_requests() as stop:
-        for passes, (waveform, clips) in enumerate(batches, start=run.step * recipe.accumulate):
+        for index, (waveform, clips) in zip(mine, stream, strict=True):
             rate = learning_rate_at(
                 run.step, peak=recipe.learning_rate, warmup=recipe.warmup_steps, total=steps, schedule=recipe.schedule
             )
             for group in optimizer.param_groups:
                 group["lr"] = rate
             with accelerator.accumulate(network):
-                index = torch.arange(passes * batch, (passes + 1) * batch, device=accelerator.device)
-                lengths = crops.lengths(clips).to(accelerator.device)
-                inputs = objective.inputs(Batch(waveform.to(accelerator.device), lengths, index, rows))
+                lengths = crops.lengths(clips).clamp_max(waveform.shape[1]).to(accelerator.device)
+                rows = _rows(len(index), accelerator)
+                batch = Batch(waveform.to(accelerator.device), lengths, index.to(accelerator.device), rows)
+                inputs = objective.inputs(batch)
                 loss, observed = network(*inputs)
                 accelerator.backward(loss)
                 optimizer.step()
                 optimizer.zero_grad()
             total += loss.detach() / recipe.accumulate
+            seen += len(index)
             if not accelerator.sync_gradients:
                 continue
             objective.after_step()
@@ -285,7 +242,17 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
             interrupted = bool(sum_over_processes(torch.tensor(float(stop.is_set()))) > 0)
             checkpoint = run.step % recipe.checkpoint_every == 0 or run.step == steps or interrupted
             if checkpoint or run.step % recipe.log_every == 0:
-                state = _measure(run, steps, accelerator.gather(observed), total, since, rate, clock, len(crops))
+                everyone = _gather(observed, len(index), accelerator)
+                state = Step(
+                    step=run.step,
+                    steps=steps,
+                    epoch=float(run.step * recipe.accumulate / batches.per_epoch),
+                    loss=float(sum_over_processes(total)) / since / accelerator.num_processes,
+                    learning_rate=rate,
+                    clips_per_second=seen / (time.perf_counter() - clock),
+                    monitors=(monitors := objective.monitors(everyone)),
+                    watched=objective.in_words(monitors),
+                )
                 refuse_infinite_loss(
                     state.loss,
                     step=run.step,
@@ -299,7 +266,10 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                 if complaint and not collapsed:
                     collapsed = True
                     report(Note(f"at step {state.step:,} {complaint}"))
-                total, since, clock = torch.zeros_like(total), 0, time.perf_counter()
+                total, since, seen, clock = torch.zeros_like(total), 0, 0, time.perf_counter()
+            if run.step % recipe.validate_every == 0 or run.step == steps:
+                _validate(run, validation, network, report)
+                clock = time.perf_counter()
             if checkpoint:
                 if accelerator.is_main_process:
                     run.save()
@@ -311,24 +281,45 @@ def _loop(run: _Run, crops: Crops, steps: int, metrics: MetricsFile, report: Rep
                 )
 
 
-def _measure(
-    run: _Run, steps: int, observed: Tensor, total: Tensor, since: int, rate: float, clock: float, epoch_crops: int
-) -> Step:
-    seen = since * run.recipe.batch_size
-    monitors = run.objective.monitors(observed)
-    return Step(
-        step=run.step,
-        steps=steps,
-        epoch=run.step * run.recipe.batch_size / epoch_crops,
-        loss=float(sum_over_processes(total)) / since / run.accelerator.num_processes,
-        learning_rate=rate,
-        clips_per_second=seen / (time.perf_counter() - clock),
-        monitors=monitors,
-        watched=run.objective.in_words(monitors),
-    )
+def _rows(batch: int, accelerator: Accelerator) -> slice:
+    """Which rows of a batch are this process's."""
+    rank, processes = accelerator.process_index, accelerator.num_processes
+    return slice(batch * rank // processes, batch * (rank + 1) // processes)
 
 
-def _plan(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, steps: int, first: int) -> Plan:
+def _gather(observed: Tensor, batch: int, accelerator: Accelerator) -> Tensor:
+    """What the network observed in all rows of a batch; processes may have one row more or less than others."""
+    most = -(-batch // accelerator.num_processes)
+    padded = functional.pad(observed, (0, 0, 0, most - len(observed)))
+    everyone = accelerator.gather(padded).view(accelerator.num_processes, most, -1)
+    counts = [
+        batch * (rank + 1) // accelerator.num_processes - batch * rank // accelerator.num_processes
+        for rank in range(accelerator.num_processes)
+    ]
+    return torch.cat([rows[:count] for rows, count in zip(everyone, counts, strict=True)])
+
+
+def _open_validation(run: _Run) -> Validation | None:
+    recipe = run.recipe
+    if not recipe.validation:
+        return None
+    crops = corpus.open_validation(recipe, run.encoder)
+    return Validation(recipe, run.objective, crops, run.accelerator)
+
+
+def _validate(run: _Run, validation: Validation | None, network: nn.Module, report: Report) -> None:
+    """A line of validation.jsonl."""
+    if validation is None:
+        return
+    found = validation.measure(network)
+    if run.accelerator.is_main_process:
+        file = MetricsFile(run.folder / "validation.jsonl")
+        file.cut_back(run.step - 1)
+        file.append({"step": run.step, **found})
+    report(Held(run.step, run.objective.in_words(found)))
+
+
+def _plan(run: _Run, crops: Crops, batches: Batches, steps: int) -> Plan:
     clips = crops.clips
     return Plan(
         files=len({stretch.path for stretch in clips.stretches}),
@@ -336,12 +327,12 @@ def _plan(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, steps: int, 
         hours=clips.hours,
         clips=len(clips),
         crops_per_epoch=len(crops),
-        padding_share=crops.padding_share,
-        mean=float(encoder.mean),
-        std=float(encoder.std),
+        padding_share=batches.padding_share,
+        mean=float(run.encoder.mean),
+        std=float(run.encoder.std),
         steps=steps,
-        batch_size=recipe.batch_size,
-        first_step=first,
+        batch_size=run.recipe.batch_size,
+        first_step=run.step,
     )
 
 

@@ -5,13 +5,15 @@ from collections.abc import Mapping
 import torch
 from accelerate import Accelerator
 from torch import Tensor
+from torch.nn import functional
 
 from auricle.models.conformer import Conformer
 from auricle.models.spectrogram import NormalisedEncoder
+from auricle.pretraining.contrast import chance
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.quantiser import Quantiser
 from auricle.pretraining.recipe import Recipe
-from auricle.pretraining.wav2vec import Wav2Vec, chance
+from auricle.pretraining.wav2vec import Wav2Vec
 
 COLLAPSED_VARIANCE = 0.01  # of L2-normalised targets; 1 when they point everywhere
 COLLAPSED_CODES = 2.0  # perplexity of a codebook
@@ -21,6 +23,7 @@ class Wav2VecObjective(Objective):
     """The contrastive task on masked latents."""
 
     family = Conformer
+    sees_padding = False
     network: Wav2Vec
 
     def __init__(self, recipe: Recipe, encoder: NormalisedEncoder, accelerator: Accelerator) -> None:
@@ -42,6 +45,7 @@ class Wav2VecObjective(Objective):
             mask_span=settings.mask_span,
             negatives=settings.negatives,
             temperature=settings.temperature,
+            centre=settings.centre,
             quantiser=quantiser,
             diversity_weight=settings.diversity_weight,
             seed=recipe.seed,
@@ -49,20 +53,20 @@ class Wav2VecObjective(Objective):
 
     def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
         """Normalised log-mel, true frames and indices of this process's rows."""
-        longest = max(int(batch.lengths.max()), self.encoder.min_samples)
-        trimmed = batch.waveform[:, :longest]
+        lengths = batch.lengths.clamp_min(self.encoder.min_samples)
+        longest = int(lengths.max())
+        trimmed = functional.pad(batch.waveform, (0, longest - batch.waveform.shape[1]))
         with torch.no_grad():
-            log_mel, frames = self.encoder.normalised_log_mel(
-                trimmed, batch.lengths.clamp_min(self.encoder.min_samples).clamp_max(trimmed.shape[1])
-            )
+            log_mel, frames = self.encoder.normalised_log_mel(trimmed, lengths)
         return log_mel, frames, batch.index[batch.rows]
 
     def monitors(self, observed: Tensor) -> dict[str, float]:
-        """Accuracy over different negatives, what a guess would reach, variance of targets, codes in use."""
-        loss, correct, distinct, frames, variance, codes = observed.double().unbind(dim=1)
+        """Accuracy, what interpolation and a guess among different ones reach, variance of targets, codes in use."""
+        loss, correct, distinct, frames, guessed, variance, codes = observed.double().unbind(dim=1)
         counted = frames.sum().clamp_min(1)
         found = {
             "accuracy": float(correct.sum() / counted),
+            "interpolation": float(guessed.sum() / counted),
             "chance": chance(float(distinct.sum() / counted)),
             "contrastive_loss": float(loss.sum() / counted),
             "target_variance": float(variance.mean()),
@@ -70,8 +74,9 @@ class Wav2VecObjective(Objective):
         return found | ({"codes": float(codes.mean())} if self.network.quantiser is not None else {})
 
     def in_words(self, monitors: Mapping[str, float]) -> str:
-        """Accuracy beside chance."""
-        return f"accuracy {monitors['accuracy']:.1%} (chance {monitors['chance']:.1%})"
+        """Accuracy beside interpolation and chance."""
+        accuracy, guessed, chance = (f"{monitors[name]:.1%}" for name in ("accuracy", "interpolation", "chance"))
+        return f"accuracy {accuracy} (interpolation {guessed}, chance {chance})"
 
     def complaint(self, monitors: Mapping[str, float]) -> str | None:
         """Whether targets have become the same, or the codes that stand for them."""

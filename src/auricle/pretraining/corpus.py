@@ -1,0 +1,97 @@
+"""A recipe's sound: found, measured, decoded where it fits, cut into crops, gathered in batches, its level measured."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from auricle import clips as clips_module
+from auricle.clips import Crops
+from auricle.models.spectrogram import NormalisedEncoder
+from auricle.models.statistics import normalisation_statistics
+from auricle.pretraining.batches import Batches, BucketedBatches, EqualBatches
+from auricle.pretraining.events import Decoding, Report
+from auricle.pretraining.recipe import Recipe
+
+_GIB = 1 << 30
+
+
+def open_crops(
+    recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, report: Report
+) -> Crops:
+    """Find, measure and, when it fits, decode the recipe's audio."""
+    cutting = _cutting(recipe, encoder)
+    rate = encoder.sample_rate
+    stretches, lengths, rejected = clips_module.measure(
+        clips_module.find_stretches(recipe.data), sample_rate=rate, workers=recipe.workers
+    )
+    reader: clips_module.ClipReader
+    if stretches and clips_module.decoded_size(lengths) <= recipe.cache_gib * _GIB:
+        cache = folder / "audio"
+        if accelerator.is_main_process:
+            for share in clips_module.decode(
+                stretches, lengths, sample_rate=rate, folder=cache, workers=recipe.workers
+            ):
+                report(Decoding(share))
+        accelerator.wait_for_everyone()
+        reader = clips_module.open_decoded(cache, rejected, **cutting)
+        clips = reader.clips
+    else:
+        reader = clips = clips_module.cut(stretches, lengths, rejected, **cutting)
+    if accelerator.is_main_process:
+        clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
+    return _crops(recipe, clips, reader)
+
+
+def open_validation(recipe: Recipe, encoder: NormalisedEncoder) -> Crops:
+    """The recipe's validation data, decoded as it is read."""
+    stretches, lengths, rejected = clips_module.measure(
+        clips_module.find_stretches(recipe.validation), sample_rate=encoder.sample_rate, workers=recipe.workers
+    )
+    clips = clips_module.cut(stretches, lengths, rejected, **_cutting(recipe, encoder))
+    return _crops(recipe, clips, clips)
+
+
+def batches_of(recipe: Recipe, crops: Crops) -> Batches:
+    """How forward passes take their crops."""
+    size = recipe.batch_size // recipe.accumulate
+    return BucketedBatches(crops, size) if recipe.bucket else EqualBatches(crops, size)
+
+
+def statistics(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, *, padding: bool) -> tuple[float, float]:
+    """Mean and standard deviation of the log-mel of the crops that training sees, with their padding or without."""
+    count = min(recipe.statistics_crops, len(crops))
+
+    def log_mels() -> Iterator[Tensor]:
+        for index in torch.arange(count).split(recipe.batch_size):
+            width = None if padding else max(int(crops.samples(index).max()), encoder.min_samples)
+            waveform, clips = crops.read(index, width=width)
+            lengths = None if padding else crops.lengths(clips).clamp_min(encoder.min_samples).to(encoder.mean.device)
+            log_mel, frames = encoder.log_mel(waveform.to(encoder.mean.device), lengths)
+            true = torch.arange(log_mel.shape[2], device=frames.device) < frames[:, None]
+            yield log_mel if padding else log_mel.transpose(1, 2)[true]
+
+    with torch.no_grad():
+        return normalisation_statistics(log_mels())
+
+
+def _cutting(recipe: Recipe, encoder: NormalisedEncoder) -> dict[str, Any]:
+    return {
+        "sample_rate": encoder.sample_rate,
+        "clip_seconds": recipe.clip_seconds,
+        "crop_seconds": recipe.crop_seconds,
+    }
+
+
+def _crops(recipe: Recipe, clips: clips_module.Clips, reader: clips_module.ClipReader) -> Crops:
+    return Crops(
+        clips,
+        reader,
+        crop_samples=round(recipe.crop_seconds * clips.sample_rate),
+        sampling=recipe.sampling,
+        padding=recipe.padding,
+        seed=recipe.seed,
+    )
