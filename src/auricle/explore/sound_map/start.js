@@ -223,7 +223,7 @@ class SoundMapOnPage {
   }
 }
 
-document.querySelectorAll(".sound-map").forEach((root) => new SoundMapOnPage(root));
+document.querySelectorAll(".sound-map").forEach((root) => { root.soundMap = new SoundMapOnPage(root); });
 for (const choice of document.querySelectorAll(".map-theme")) {
   choice.addEventListener("change", () => { document.documentElement.dataset.theme = choice.value; });
 }
