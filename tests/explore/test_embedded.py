@@ -33,6 +33,19 @@ def test_blocks_hold_all_rows_and_clips_come_in_the_order_asked_for(
     assert embedded.clips().num_rows == 100
 
 
+def test_a_file_streams_by_without_being_held(tmp_path: Path) -> None:
+    path, dim = tmp_path / "e.parquet", 64
+    schema = pa.schema([("path", pa.string()), ("embedding", pa.list_(pa.float32(), dim))])
+    with pq.ParquetWriter(path, schema) as writer:
+        for start in range(0, 40_000, 2000):
+            block = np.random.default_rng(start).normal(size=2000 * dim).astype(np.float32)
+            lists = pa.FixedSizeListArray.from_arrays(pa.array(block), dim)
+            writer.write_table(pa.table({"path": ["a"] * 2000, "embedding": lists}, schema=schema))
+    before = pa.total_allocated_bytes()
+    held = [pa.total_allocated_bytes() - before for _ in Embedded.open(path).blocks()]
+    assert len(held) == 20 and max(held) < 1.2 * held[0] < 0.4 * path.stat().st_size
+
+
 @pytest.mark.parametrize("most", [0, 10**9])
 def test_units_are_the_same_in_memory_and_on_disk(most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MEMORY_BYTES", most)

@@ -7,6 +7,7 @@ not be embedded.
 
 import csv
 import json
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -200,7 +201,7 @@ def _embeddings(file: pq.ParquetFile, path: Path) -> NDArray[np.float32]:
     """The column ``embedding``, filled in batch by batch: the file's copy and the result are never both whole."""
     found = np.empty((file.metadata.num_rows, 0), dtype=np.float32)
     row = 0
-    for batch in file.iter_batches(columns=["embedding"]):
+    for batch in batches(file, ["embedding"]):
         column = batch.column(0)
         dims = pc.unique(pc.list_value_length(column)).to_pylist()
         if row == 0 and dims != [None]:
@@ -210,6 +211,15 @@ def _embeddings(file: pq.ParquetFile, path: Path) -> NDArray[np.float32]:
         found[row : row + len(column)] = column.flatten().to_numpy(zero_copy_only=False).reshape(len(column), -1)
         row += len(column)
     return found
+
+
+def batches(file: pq.ParquetFile, columns: list[str], *, rows: int = 1 << 16) -> Iterator[pa.RecordBatch]:
+    """All rows of some columns in order, at most `rows` at a time, of which no more than a row group is held.
+
+    An iterator over the whole file keeps all that it has read.
+    """
+    for group in range(file.num_row_groups):
+        yield from file.iter_batches(rows, row_groups=[group], columns=columns)
 
 
 def finished(out: Path, job: Job) -> EmbedSummary | None:

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auricle.embedding.file import metadata_of
+from auricle.embedding.file import batches, metadata_of
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
@@ -113,7 +113,7 @@ class Embedded:
         """
         with pq.ParquetFile(self.path) as file:
             start = 0
-            for batch in file.iter_batches(BLOCK_ROWS, columns=[COLUMN]):
+            for batch in batches(file, [COLUMN], rows=BLOCK_ROWS):
                 column = batch.column(0)
                 values = column.flatten().to_numpy(zero_copy_only=False)
                 if len(values) != len(column) * self.dim:
@@ -159,7 +159,7 @@ class Embedded:
                 return file.read(list(self.columns))
             wanted, places = np.unique(np.asarray(rows, dtype=np.int64), return_inverse=True)
             parts, start = [], 0
-            for batch in file.iter_batches(1 << 16, columns=list(self.columns)):
+            for batch in batches(file, list(self.columns)):
                 here = wanted[(wanted >= start) & (wanted < start + len(batch))]
                 if len(here):
                     parts.append(batch.take(pa.array(here - start)))
