@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from typer.testing import CliRunner
 
+from auricle.cli.study import studies
 from auricle.settings import SettingsError
 from auricle.study.definition import list_studies, load_study
 from auricle.study.diets import Diets
@@ -22,6 +24,14 @@ def test_every_built_in_study_can_be_read() -> None:
     assert "demo" in list_studies()
     for name in list_studies():
         assert load_study(name).name == name
+
+
+def test_the_list_says_what_each_study_is_of() -> None:
+    lines = CliRunner().invoke(studies, ["list"]).stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list_studies()
+    kinds = {line.split()[0]: line.split()[1] for line in lines}
+    assert kinds["demo"] == "diets" and kinds["label-efficiency-audioset"] == "label-efficiency"
+    assert kinds["conformer-ablation"] == "ablation"
 
 
 def test_a_single_source_is_as_good_as_a_list(tmp_path: Path) -> None:

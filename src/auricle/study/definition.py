@@ -12,6 +12,8 @@ from typing import Any
 
 from auricle import settings
 from auricle.settings import SettingsError
+from auricle.study.ablation.definition import Ablation
+from auricle.study.ablation.run import run_ablation
 from auricle.study.base import Study
 from auricle.study.diets import Diets
 from auricle.study.diets_run import run_diets
@@ -34,6 +36,7 @@ class Kind:
 KINDS: Mapping[str, Kind] = {
     "diets": Kind(Diets, run_diets),
     "label-efficiency": Kind(LabelEfficiency, run_label_efficiency),
+    "ablation": Kind(Ablation, run_ablation),
 }
 
 

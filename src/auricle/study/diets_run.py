@@ -8,6 +8,7 @@ from auricle.study import analyses, encoders, events, measuring
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.diets import Diets, Part
 from auricle.study.encoders import StudyEncoder, Training
+from auricle.study.layers import LayerSimilarity, hear_layers, layer_similarity, write_layers
 from auricle.study.outcome import Outcome
 from auricle.study.report import write_report
 from auricle.study.session import Findings, Session
@@ -15,6 +16,8 @@ from auricle.study.sources import Diet
 from auricle.transfer.clip_sets import Embedded
 from auricle.transfer.probing import Probed, ProbePlan
 from auricle.transfer.task import Task
+
+LAYERS = "layers.csv"
 
 
 def run_diets(study: Diets, session: Session) -> Findings:
@@ -47,12 +50,14 @@ class _Run:
             probed=probed,
             comparisons=self._compare(tasks, probed),
             similarities=self._similarities(embedded, tasks),
+            layers=self._layers(found, tasks),
             pictures=self._pictures(found, embedded, tasks),
             map=self._map(found, embedded, tasks),
             notices=session.notices,
             seconds=self.stages.seconds,
         )
-        return Findings(outcome.results, partial(write_report, outcome))
+        files = {LAYERS: partial(write_layers, outcome.layers)} if outcome.layers else {}
+        return Findings(outcome.results, partial(write_report, outcome), files)
 
     # --- encoders and scores ----------------------------------------------------------------------------------------
 
@@ -95,6 +100,24 @@ class _Run:
             described = analyses.describe(self.stages, task, settings, seed=seed)
             found += analyses.similarity(self.stages, described, embedded[task.name], seed=seed)
         return found
+
+    def _layers(self, found: list[StudyEncoder], tasks: list[Task]) -> list[LayerSimilarity]:
+        settings, seed, session = self.study.rsa, self.study.seed, self.session
+        if settings is None or not settings.layers:
+            return []
+        similar: list[LayerSimilarity] = []
+        pieces = [(encoder, task) for encoder in found if encoder.kind == "trained" for task in tasks]
+        for encoder, task in session.each("layer by layer", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
+            described = analyses.describe(self.stages, task, settings, seed=seed)
+            hearing = hear_layers(
+                self.stages,
+                described,
+                encoder,
+                device=session.device,
+                progress=lambda now: session.tell(events.Embedding(now)),
+            )
+            similar += layer_similarity(self.stages, described, encoder, hearing, seed=seed)
+        return similar
 
     def _pictures(
         self, found: list[StudyEncoder], embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]

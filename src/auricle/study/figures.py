@@ -1,5 +1,6 @@
 """The figures of a study's report: scores with intervals, losses, and what lies near what."""
 
+import itertools
 import json
 from collections.abc import Sequence
 
@@ -9,10 +10,12 @@ from auricle.projection import PALETTE, scatter
 from auricle.report.svg import FAINT, INK, PAPER, as_svg, page_figure
 from auricle.study.analyses import Picture
 from auricle.study.encoders import Training
+from auricle.study.layers import LayerSimilarity, mean_by_layer
 from auricle.study.outcome import Outcome, Row
 from auricle.transfer.task import Task
 
 _PANELS_IN_A_ROW = 3
+_LINES = ("-", "--", ":")
 _REFERENCE_MARKERS = ("s", "D", "^", "v", "P", "X")
 
 
@@ -64,8 +67,8 @@ def _score_panel(axes: Axes, outcome: Outcome, task: Task, rows: Sequence[Row]) 
     axes.margins(x=0.08)
 
 
-def losses(trainings: Sequence[Training], diets: Sequence[str]) -> str:
-    """Loss of every pre-training over its steps."""
+def losses(trainings: Sequence[Training], diets: Sequence[str], *, what: str) -> str:
+    """Loss of every pre-training over its steps; `what` says which and in which range or unit."""
     with page_figure(2.7) as figure:
         axes = figure.subplots()
         for training in trainings:
@@ -75,7 +78,7 @@ def losses(trainings: Sequence[Training], diets: Sequence[str]) -> str:
             label = training.diet if alone else f"{training.diet}, seed {training.seed}"
             axes.plot(steps, loss, color=colour, linewidth=1.8, label=label)
         axes.set_xlabel("step", color=FAINT)
-        axes.set_ylabel("BYOL loss (0 … 8)", color=FAINT)
+        axes.set_ylabel(what, color=FAINT)
         axes.tick_params(axis="y", colors=FAINT)
         axes.grid(axis="y")
         axes.margins(x=0.01)
@@ -86,6 +89,32 @@ def losses(trainings: Sequence[Training], diets: Sequence[str]) -> str:
 def _history(training: Training) -> tuple[list[int], list[float]]:
     rows = [json.loads(line) for line in (training.stage.folder / "metrics.jsonl").read_text().splitlines()]
     return [row["step"] for row in rows], [row["loss"] for row in rows]
+
+
+def layers(found: Sequence[LayerSimilarity]) -> str:
+    """Correlations with descriptors from layer to layer: one panel for each task and diet, one line per descriptor."""
+    tasks, diets = (
+        list(dict.fromkeys(values)) for values in ([one.task for one in found], [one.diet for one in found])
+    )
+    descriptors = list(dict.fromkeys(one.descriptor for one in found))
+    with page_figure(0.6 + 2.4 * len(tasks)) as figure:
+        panels = figure.subplots(len(tasks), len(diets), squeeze=False, sharey=True)
+        for (row, task), (column, diet) in itertools.product(enumerate(tasks), enumerate(diets)):
+            axes = panels[row, column]
+            axes.axhline(0, color=FAINT, linewidth=1, linestyle=(0, (3, 3)))
+            for number, descriptor in enumerate(descriptors):
+                own = [one for one in found if (one.task, one.diet, one.descriptor) == (task, diet, descriptor)]
+                by_layer = mean_by_layer(own)
+                style = _LINES[number // len(PALETTE) % len(_LINES)]
+                colour = PALETTE[number % len(PALETTE)]
+                axes.plot(list(by_layer.values()), style, marker="o", markersize=3, color=colour, label=descriptor)
+            names = list(dict.fromkeys(one.layer for one in found if one.diet == diet))
+            axes.set_xticks(range(len(names)), [name.removeprefix("layer") for name in names])
+            axes.set_title(f"{task} · trained on {diet}")
+            axes.grid(axis="y")
+        panels[0, 0].set_ylabel("Spearman's correlation", color=FAINT)
+        panels[0, -1].legend(frameon=False, fontsize=7.5)
+        return as_svg(figure, "layers", "Similarity to acoustic descriptors from layer to layer")
 
 
 def pictures(shown: Sequence[Picture]) -> str:

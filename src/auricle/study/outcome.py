@@ -9,6 +9,7 @@ from auricle.results import Result
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.diets import Diets
 from auricle.study.encoders import StudyEncoder, Training
+from auricle.study.layers import LayerSimilarity
 from auricle.study.sources import Diet
 from auricle.transfer.probing import Probed
 from auricle.transfer.task import Task
@@ -66,8 +67,8 @@ class Outcome:
         What it was made of.
     probed
         Scores by encoder and task, encoder by encoder.
-    comparisons, similarities, pictures, map
-        What was found; the last three are empty where the study does not ask for them.
+    comparisons, similarities, layers, pictures, map
+        What was found; all but the first are empty where the study does not ask for them.
     notices
         What its reader should know.
     seconds
@@ -83,6 +84,7 @@ class Outcome:
     probed: list[Probed[StudyEncoder]]
     comparisons: list[Comparison]
     similarities: list[Similarity]
+    layers: list[LayerSimilarity]
     pictures: list[Picture]
     map: Picture | None
     notices: list[str]

@@ -14,6 +14,7 @@ from auricle.report.page import Section, duration, facts, figure, note, page, te
 from auricle.score_tables import listed
 from auricle.study import figures, summary, tables
 from auricle.study.analyses import Picture
+from auricle.study.encoders import recipe_of
 from auricle.study.outcome import Outcome
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
@@ -57,10 +58,21 @@ def _sections(outcome: Outcome) -> Iterator[Section]:
         yield Section(
             "similarity", "What orders the embeddings", f"{tables.similarities(outcome)}{note(_similarity(outcome))}"
         )
+    if outcome.layers:
+        yield Section("layers", "Layer by layer", figure(figures.layers(outcome.layers), _LAYERS))
     yield Section("tasks", "Tasks", tables.tasks(outcome))
     yield Section("made", "How this was made", _made(outcome))
 
 
+_LOSSES = {
+    "byol": ("BYOL loss (0 … 8)", "the loss of BYOL-A's pre-training"),
+    "wav2vec2": ("contrastive loss, nats", "the contrastive loss of wav2vec 2.0's pre-training"),
+}
+_LAYERS = (
+    "The same analysis at every layer of the trained encoders, from the input to the clip's own embedding: Spearman's "
+    "correlation between cosine distances of the mean over time of a layer and differences in a descriptor, mean over "
+    "seeds. Numbers and tests: layers.csv beside this file."
+)
 _GAINS = (
     "Each trained encoder minus the same architecture with random weights behind the same front end, clip by clip "
     "over the same test clips, in percentage points of accuracy (also where the task's own metric is another); the "
@@ -93,13 +105,15 @@ def _scores(outcome: Outcome) -> str:
 
 
 def _pretraining(outcome: Outcome) -> str:
-    recipe = outcome.encoders[0].model
+    recipe = recipe_of(outcome.study.learning, seed=0)
+    axis, words = _LOSSES[recipe.objective]
     caption = (
-        f"Loss of BYOL-A's pre-training by the recipe {recipe}, mean over the steps between two points, from each "
+        f"{words[0].upper()}{words[1:]} by the recipe {recipe.name}, mean over the steps between two points, from each "
         "run's metrics.jsonl. It says that training goes on, not how good an encoder is: losses on different diets "
         "do not compare."
     )
-    return f"{figure(figures.losses(outcome.trainings, list(outcome.study.diets)), caption)}{tables.diets(outcome)}"
+    drawn = figures.losses(outcome.trainings, list(outcome.study.diets), what=axis)
+    return f"{figure(drawn, caption)}{tables.diets(outcome)}"
 
 
 def _pictures(outcome: Outcome) -> str:

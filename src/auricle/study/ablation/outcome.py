@@ -1,0 +1,139 @@
+"""What an ablation found: how each changed recipe does against the recipe as it is."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+
+import torch
+
+from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.models import registry
+from auricle.models.encoder import Encoder
+from auricle.results import Result
+from auricle.score_tables import listed
+from auricle.study.ablation.definition import BASE, Ablation, Variant
+from auricle.study.encoders import Training
+from auricle.transfer.probing import Probed
+from auricle.transfer.task import Task
+
+_LAST = 10  # metrics of the last so many lines are averaged
+_WATCHED = ("accuracy", "chance")  # of the contrastive task
+
+
+@dataclass(frozen=True)
+class VariantEncoder:
+    """The encoder of one row and seed."""
+
+    variant: Variant
+    seed: int
+    source: str
+    fingerprint: str
+    recipe: str
+
+    @property
+    def label(self) -> str:
+        """One line that tells it from all others."""
+        return f"{self.variant.title}, seed {self.seed}"
+
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What results call it."""
+        key = self.variant.key
+        return {"model": self.recipe if key is None else f"{self.recipe} {key}={self.variant.value}"}
+
+    def load(self, device: torch.device) -> Encoder:
+        """The encoder itself, ready to embed."""
+        return registry.load(self.source).to(device)
+
+
+@dataclass(frozen=True)
+class Against:
+    """A row against the recipe as it is on one task; `p` is corrected for all comparisons of the study."""
+
+    compared: Comparison
+    p: float
+
+    @property
+    def verdict(self) -> int:
+        """1 where the change helps, -1 where it hurts, 0 where the test cannot tell."""
+        if self.p >= SIGNIFICANT:
+            return 0
+        return 1 if self.compared.difference > 0 else -1
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """All that a report shows.
+
+    Attributes
+    ----------
+    study, command
+        Its definition, and what repeats it.
+    variants, tasks, trainings
+        What it was made of; trainings by row and seed.
+    probed, comparisons
+        Scores, and every row against the recipe as it is (named a, the recipe b).
+    notices, seconds
+        What a reader should know; time of all stages together.
+    """
+
+    study: Ablation
+    command: str
+    variants: list[Variant]
+    tasks: list[Task]
+    trainings: dict[str, list[Training]]
+    probed: list[Probed[VariantEncoder]]
+    comparisons: list[Comparison]
+    notices: list[str]
+    seconds: float
+
+    @property
+    def results(self) -> list[Result]:
+        """Every row of the results file."""
+        return [result for probed in self.probed for result in probed.results]
+
+    def summaries(self, variant: Variant, task: Task) -> list[Result]:
+        """The scores of a row on a task, seed by seed."""
+        return [one.summary for one in self.probed if one.task is task and one.encoder.variant.title == variant.title]
+
+    def against(self) -> dict[tuple[str, str], Against]:
+        """(title, task) → the comparison with the recipe as it is."""
+        corrected = holm([found.p for found in self.comparisons])
+        return {(found.a, found.task): Against(found, p) for found, p in zip(self.comparisons, corrected, strict=True)}
+
+    def watched(self, variant: Variant) -> dict[str, float]:
+        """Contrastive accuracy and chance at the end of training, means over seeds; empty for another objective."""
+        found = [last_metrics(training.stage.folder / "metrics.jsonl") for training in self.trainings[variant.title]]
+        return {name: fmean(one[name] for one in found) for name in _WATCHED if all(name in one for one in found)}
+
+    @property
+    def sentences(self) -> list[str]:
+        """The summary."""
+        against = self.against()
+        said = [f"{len(self.variants) - 1} changes of {self.probed[0].encoder.recipe}, one at a time."]
+        for task in self.tasks:
+            own = {title: one for (title, name), one in against.items() if name == task.name}
+            for verdict, words in ((1, "better than"), (-1, "worse than")):
+                titles = [f"{title} ({_signed(one)})" for title, one in own.items() if one.verdict == verdict]
+                if titles:
+                    said.append(f"{task.name}: {words} {BASE}, in points: {listed(titles)}.")
+            if not any(one.verdict for one in own.values()):
+                said.append(f"{task.name}: no change makes a difference that this test can see.")
+        return said
+
+
+def last_metrics(path: Path) -> dict[str, float]:
+    """Means of what training was watched by, over its last lines."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()][-_LAST:]
+    return {name: fmean(row[name] for row in rows) for name in _WATCHED if all(name in row for row in rows)}
+
+
+def _signed(one: Against) -> str:
+    return f"{100 * one.compared.difference:+.1f}".replace("-", "−")
+
+
+def mean_of(results: Sequence[Result]) -> float:
+    """Mean value."""
+    return fmean(result.value for result in results)
