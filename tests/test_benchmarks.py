@@ -18,6 +18,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
         ("conformer.py", {"ratio", "share"}),
         ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
         ("probe_memory.py", {"peak_gb", "table_gb"}),
+        ("projection.py", {"ratio"}),
         ("search.py", {"precision", "seconds", "peak_gb", "file_gb", "recall"}),
     ],
 )
