@@ -182,6 +182,23 @@ def test_a_task_of_excerpts_is_scored_and_kept_without_a_table_of_them(
     assert load_probe(tmp_path / "probe").window == 1.0
 
 
+def test_a_part_of_the_films_scores_the_same_beside_all_of_them(films: Path, tmp_path: Path) -> None:
+    (films / "a.wav").write_bytes(b"this is no audio")
+    some = task_of(films, "bcd")
+    scored = {"seeds": [0], "protocols": ["ogg2025"], "workers": 1}
+    beside = evaluate_models(["logmel-stats"], [task_of(films), some], out=tmp_path / "x.parquet", **scored)  # type: ignore[arg-type]
+    alone = evaluate_models(["logmel-stats"], [some], out=tmp_path / "y.parquet", **scored)  # type: ignore[arg-type]
+    assert [row for row in beside.results if row.task == "bcd"] == alone.results
+    assert {row.n for row in alone.results} == {17}
+    tables = [
+        pq.read_table(path)
+        for run in ("x", "y")
+        for path in (tmp_path / f"{run}.work").glob("probing/bcd-*/predictions.parquet")
+    ]
+    assert tables[0].equals(tables[1])
+    assert tables[0].column("row").to_pylist() == list(range(2 * 17, 3 * 17))
+
+
 def test_millions_of_excerpts_become_a_task_in_a_few_bytes_each() -> None:
     minutes = 15
     rows = [

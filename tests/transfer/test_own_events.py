@@ -102,6 +102,23 @@ def test_what_cannot_be_followed_is_one_sentence(field: Path, rows: list[dict[st
         find_task(str(field / "given.parquet"), own=Own(over_time="rows"))
 
 
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--positive", "frog"], "events.csv has no label 'frog' to detect; it has hum, whistle"),
+        (["--protocol", "knn"], "the protocol knn trains no probe, which tasks of frames need"),
+        (["--k-shot", "3"], "events is a task of frames, which has no few-shot variant"),
+        (["--layer", "weighted"], "events is a task over time, whose layers are not weighed"),
+    ],
+)
+def test_what_cannot_be_scored_over_time_is_said_first(field: Path, options: list[str], sentence: str) -> None:
+    command = ["evaluate", "logmel-stats", "--manifest", str(field / "events.csv"), "--over-time", "whole", *options]
+    done = CliRunner().invoke(cli.app, [*command, "--out", str(field / "x.parquet")])
+    assert done.exit_code == 1
+    assert sentence in str(done.exception)
+    assert not (field / "x.work").exists()
+
+
 def test_a_probe_over_time_is_not_saved_and_that_is_said_first(field: Path) -> None:
     command = ["evaluate", "logmel-stats", "--manifest", str(field / "events.csv"), "--over-time", "whole"]
     done = CliRunner().invoke(cli.app, [*command, "--save-probe", str(field / "p"), "--out", str(field / "x.parquet")])

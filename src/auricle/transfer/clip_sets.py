@@ -129,6 +129,14 @@ class Embedded(Generic[CandidateT]):
             return rows, vectors
         return rows, vectors[places]
 
+    def whole(self, task: Task) -> tuple[Rows, NDArray[np.float32]]:
+        """All embeddings ``(n, dim)``, on disk, and ``(n,)`` which of a task's clips each is of, -1 for none."""
+        vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="c")
+        clips = np.load(self.stage.folder / _CLIPS)
+        number = np.full(len(self.clips), -1, dtype=np.int64)
+        number[self.clips.rows[task.name]] = np.arange(len(task))
+        return np.where(clips >= 0, number[clips], -1), vectors
+
     def frames_of(self, task: Task) -> tuple[Frames, set[str]]:
         """How to get the frame embeddings of a task's recordings, and those that could be embedded."""
         vectors: NDArray[np.float32] = np.load(self.stage.folder / _VECTORS, mmap_mode="r")

@@ -154,7 +154,8 @@ def evaluate(
         How often they are drawn; each draw is a seed of its own, in place of `seeds`.
     rows
         ``(n,)``: of which row of `manifest` each embedding is, where clips are excerpts of what a row stands for;
-        predictions then count clips, and know their path alone. By default every row is a clip.
+        predictions then count clips, and know their path alone. An embedding of row -1 takes no part. By default every
+        row is a clip.
     layers
         Of so many layers of an encoder embeddings are made, side by side and equally wide; a probe then learns how to
         weigh them, and takes their sum.

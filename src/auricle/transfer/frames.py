@@ -96,8 +96,7 @@ def evaluate_frames(
     chosen = protocol_named(protocol)
     if settings is None or settings == chosen.settings:
         settings = chosen.settings_for(task)
-    if settings.neighbours:
-        raise AuricleError(f"the protocol {protocol} trains no probe, which tasks of frames need: choose another one")
+    _refuse_voters(settings, protocol)
     seeds = list(dict.fromkeys(chosen.seeds if seeds is None else seeds))
     if not seeds:
         raise AuricleError("an evaluation needs at least one seed")
@@ -133,6 +132,25 @@ def evaluate_frames(
         n=segments,
     )
     return Evaluation(result_rows(measured, seeds, row), table, tuple(probes))
+
+
+def refuse_unfit(manifest: Manifest, *, positive: str | None, protocol: str) -> None:
+    """Make sure, before anything is embedded, that recordings can be divided and that there is something to detect.
+
+    Raises
+    ------
+    AuricleError
+        As :func:`evaluate_frames`, as far as labels and recordings alone can tell.
+    """
+    recordings = _Recordings(manifest, positive)
+    chosen = protocol_named(protocol)
+    _refuse_voters(chosen.settings, protocol)
+    partitions(recordings.manifest, division=chosen.division, seed=chosen.seeds[0])
+
+
+def _refuse_voters(settings: ProbeSettings, protocol: str) -> None:
+    if settings.neighbours:
+        raise AuricleError(f"the protocol {protocol} trains no probe, which tasks of frames need: choose another one")
 
 
 class _Recordings:

@@ -25,7 +25,7 @@ from auricle.stages import Finished, Stage, Stages
 from auricle.transfer.clip_sets import CandidateT, Embedded, Rows
 from auricle.transfer.evaluation import Evaluation, evaluate
 from auricle.transfer.few_shot import shots
-from auricle.transfer.frames import evaluate_frames
+from auricle.transfer.frames import evaluate_frames, refuse_unfit
 from auricle.transfer.paired import answers_of, compared_by, paired_answers, permutations_for
 from auricle.transfer.probe import ProbeSettings
 from auricle.transfer.protocols import protocol as protocol_named
@@ -133,6 +133,7 @@ def refuse_hopeless(plan: ProbePlan, task: Task) -> None:
         )
     if task.kind == "frames":
         _refuse_shots_over_time(plan, task)
+        refuse_unfit(task.manifest, positive=task.positive, protocol=plan.protocol)
         return
     chosen = protocol_named(plan.protocol)
     seeds = chosen.seeds if plan.seeds is None else plan.seeds
@@ -206,7 +207,7 @@ def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch
         ends = np.round(starts + task.excerpts.windows.seconds, 6)
         at = predictions.column_names.index("path") + 1
         predictions = predictions.add_column(at, "end", pa.array(ends)).add_column(at, "start", pa.array(starts))
-    return dataclasses.replace(found, predictions=predictions), len(task) - len(clips)
+    return dataclasses.replace(found, predictions=predictions), len(task) - int(np.count_nonzero(clips >= 0))
 
 
 def learnt_from(
@@ -217,19 +218,19 @@ def learnt_from(
     Returns
     -------
     clips
-        ``(n,)`` numbers of the clips that could be embedded.
+        ``(n,)`` numbers of the clips that could be embedded; -1 where an embedding is of another task's.
     embeddings
         ``(n, dim)``.
     manifest
         What is known of them: a row for each, or of the segments that they are excerpts of.
     rows
-        ``(n,)``: row of each where they are excerpts; None otherwise.
+        ``(n,)``: row of each where they are excerpts, -1 for another task's; None otherwise.
     """
-    clips, vectors = embedded.of(task)
-    everything = len(clips) == len(task)
     if task.rows is None:
-        return clips, vectors, task.manifest if everything else task.manifest.select(clips), None
-    return clips, vectors, task.manifest, task.rows if everything else task.rows[clips]
+        clips, vectors = embedded.of(task)
+        return clips, vectors, task.manifest if len(clips) == len(task) else task.manifest.select(clips), None
+    clips, vectors = embedded.whole(task)  # a part of millions would have to be taken into memory
+    return clips, vectors, task.manifest, np.where(clips >= 0, task.rows[clips], -1)
 
 
 def _over_time(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:

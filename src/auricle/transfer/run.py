@@ -281,7 +281,7 @@ class _Run:
             fitted,
             model=encoder.source,
             weights_fingerprint=encoder.fingerprint,
-            manifest=manifest if rows is None else task.select(clips[:1]),
+            manifest=manifest if rows is None else task.select(clips[clips >= 0][:1]),
             layer=encoder.layer,
             pooling=encoder.pooling,
             task=task.name,

@@ -69,11 +69,12 @@ def of_clips(part: Partition, rows: NDArray[np.integer[Any]]) -> Partition:
     part
         Of rows.
     rows
-        ``(clips,)``: each clip's row.
+        ``(clips,)``: each clip's row; -1 for a clip that belongs to no part.
     """
     parts = []
     for own in (part.train, part.valid, part.test):
-        chosen = np.zeros(int(max(rows.max(initial=-1), own.max(initial=-1))) + 1, dtype=np.bool_)
+        # One place more than there are rows, the last, is that of no row.
+        chosen = np.zeros(int(max(rows.max(initial=-1), own.max(initial=-1))) + 2, dtype=np.bool_)
         chosen[own] = True
         parts.append(np.flatnonzero(chosen[rows]))
     return Partition(part.fold, *parts)
