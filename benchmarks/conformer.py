@@ -34,7 +34,9 @@ PEAK_SIZE = 2048
 def auricle_step(config: ConformerConfig, batch: int) -> tuple[Callable[[], None], Wav2Vec]:
     """One whole step from waveforms."""
     encoder = Conformer(config)
-    network = Wav2Vec(encoder.trunk, mask_probability=0.3, mask_span=3, negatives=100, temperature=0.1).train()
+    network = Wav2Vec(
+        encoder.trunk, mask_probability=0.3, mask_span=3, negatives=100, temperature=0.1, centre=True
+    ).train()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, fused=True)
     waveform = 0.1 * torch.randn(batch, SECONDS * encoder.sample_rate)
     lengths, index = torch.full((batch,), waveform.shape[1]), torch.arange(batch)

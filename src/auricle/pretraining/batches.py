@@ -117,7 +117,8 @@ class BucketedBatches(Batches):
 def _nominal(samples: NDArray[np.int64]) -> NDArray[np.int64]:
     """Every length rounded up to the next of a geometric series."""
     classes = np.ceil(np.log(np.maximum(samples, 1)) / np.log(LENGTH_RATIO) - 1e-9)
-    return np.ceil(LENGTH_RATIO**classes).astype(np.int64)
+    nominal: NDArray[np.int64] = np.ceil(LENGTH_RATIO**classes).astype(np.int64)
+    return nominal
 
 
 def _cut(nominal: NDArray[np.int64], full: int, size: int) -> list[int]:

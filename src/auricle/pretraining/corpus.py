@@ -66,7 +66,7 @@ def statistics(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, *, padd
     count = min(recipe.statistics_crops, len(crops))
 
     def log_mels() -> Iterator[Tensor]:
-        for index in torch.arange(count).split(recipe.batch_size):
+        for index in torch.split(torch.arange(count), recipe.batch_size):
             width = None if padding else max(int(crops.samples(index).max()), encoder.min_samples)
             waveform, clips = crops.read(index, width=width)
             lengths = None if padding else crops.lengths(clips).clamp_min(encoder.min_samples).to(encoder.mean.device)

@@ -28,15 +28,12 @@ class Validation:
         wanted = torch.arange(self._count)
         # By length, so that little is padded; the numbers do not depend on it.
         wanted = wanted[torch.from_numpy(self.crops.samples(wanted)).argsort(stable=True)]
-        size = self._recipe.batch_size // self._recipe.accumulate
+        batches = torch.split(wanted, self._recipe.batch_size // self._recipe.accumulate)
         found = []
         network.eval()
         with torch.no_grad():
-            for index, (waveform, clips) in zip(
-                wanted.split(size),
-                self.crops.stream(iter(wanted.split(size)), workers=self._recipe.workers, trimmed=True),
-                strict=True,
-            ):
+            stream = self.crops.stream(batches, workers=self._recipe.workers, trimmed=True)
+            for index, (waveform, clips) in zip(batches, stream, strict=True):
                 lengths = self.crops.lengths(clips).clamp_max(waveform.shape[1]).to(device)
                 batch = Batch(waveform.to(device), lengths, index.to(device), slice(None))
                 _, observed = network(*self._objective.inputs(batch))
