@@ -225,3 +225,14 @@ def test_millions_of_excerpts_become_a_task_in_a_few_bytes_each() -> None:
     # The row of each, its place in the set, and its number in one of three parts: 4 + 8 + 8 bytes.
     assert held < 21 * len(task)
     assert peak < 40 * len(task)
+
+
+def test_excerpts_are_counted_by_what_their_segments_say_and_few_can_be_listed(films: Path) -> None:
+    task = task_of(films, hop=0.5)
+    assert task.counts("label") == {"speech": 4 * 4, "no_speech": 4 * 5}  # 4 starts in 2.5 s, 5 in 3.4 s
+    assert task.counts("split") == {"train": 18, "valid": 9, "test": 9}
+    listed = task.listed()
+    assert (len(listed), listed.excerpts, listed.rows) == (36, None, None)
+    assert listed.counts("label") == task.counts("label")
+    assert listed.manifest.table.equals(task.select(np.arange(36)).table)
+    assert listed.fingerprint != task.fingerprint != task_of(films, hop=0.25).fingerprint

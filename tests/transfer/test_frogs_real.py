@@ -61,11 +61,14 @@ def test_frogs_marked_on_a_map_are_found_in_the_field(real_data: Path, tmp_path:
     Manifest.from_rows(marked, root=field).write(field / "frogs.csv")
 
     run = CliRunner()
-    scores = tmp_path / "frogs.parquet"
     told = ["evaluate", "mfcc-stats", "--manifest", str(field / "frogs.csv"), "--group", "night", "--k-shot", "10"]
-    done = run.invoke(cli.app, [*told, "--workers", "1", "--save-probe", str(tmp_path / "frogs"), "--out", str(scores)])
+    done = run.invoke(cli.app, [*told, "--workers", "1", "--save-probe", str(tmp_path / "frogs")])
     assert done.exit_code == 0, done.output
-    (accuracy,) = [row for row in results.summary(results.read(scores)) if row.metric == "balanced_accuracy"]
+    (accuracy,) = [
+        row
+        for row in results.summary(results.read(tmp_path / "frogs" / "scores.parquet"))
+        if row.metric == "balanced_accuracy"
+    ]
     assert (accuracy.k, accuracy.n) == (10, 80)
     assert accuracy.value > 0.7
 

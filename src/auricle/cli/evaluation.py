@@ -10,7 +10,10 @@ def evaluate(
     models: Annotated[
         list[str], typer.Argument(help="Names of `auricle models`, models' or runs' folders, or hub ids.")
     ],
-    out: Annotated[Path, typer.Option(help="The results file: FILE.parquet or FILE.csv.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="The results file: FILE.parquet or FILE.csv; by default scores.parquet in --save-probe."),
+    ] = None,
     task: Annotated[
         list[str] | None, typer.Option(help="A dataset's name, or your own: folder, manifest, hf:ORG/NAME.")
     ] = None,
@@ -61,6 +64,8 @@ def evaluate(
     `auricle evaluate byola-2022 logmel-stats --task esc50 --task nsynth --root /data --out results.parquet`
 
     `auricle evaluate runs/forest/model logmel-stats --manifest labels.csv --group site --out which.parquet`
+
+    `auricle evaluate runs/forest/model --manifest frogs.csv --k-shot 10 --save-probe frogs`
     """
     from auricle import progress
     from auricle.training import keep_freed_memory
@@ -72,6 +77,10 @@ def evaluate(
     sources = [*names, *(str(path) for path in manifest or ())]
     if not sources:
         raise typer.BadParameter("give --task NAME (see `auricle tasks`) or --manifest FILE")
+    if out is None:
+        if save_probe is None:
+            raise typer.BadParameter("give --out FILE.parquet for the results")
+        out = save_probe / "scores.parquet"
     own = Own(label, group, positive, over_time)
     keep_freed_memory()
     with progress.EvaluationBar() as bar:
