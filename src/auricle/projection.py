@@ -70,6 +70,8 @@ def pca(embeddings: NDArray[np.floating], *, seed: int = 0) -> Floats:
     """
     x = _checked(embeddings)
     points = np.zeros((len(x), 2))
+    if not np.ptp(x, axis=0).any():
+        return points
     kept = min(2, *x.shape)
     points[:, :kept] = PCA(kept, svd_solver="randomized", random_state=seed).fit_transform(x)
     farthest = points[np.abs(points).argmax(axis=0), [0, 1]]
@@ -139,7 +141,11 @@ def tsne(
     AuricleError
         When there are fewer than five clips.
     """
+    if not np.ptp(_checked(embeddings), axis=0).any():  # scikit-learn divides by their deviation, and crashes
+        return np.zeros((len(embeddings), 2))
     x = _reduced(embeddings, seed)
+    if x.shape[1] == 1:  # the layout begins with two principal components
+        x = np.column_stack([x, np.zeros_like(x)])
     perplexity = min(perplexity, (len(x) - 1) / 3)
     if len(x) > MANY_CLIPS and (many := _open_tsne()) is not None:
         done = 0

@@ -44,7 +44,7 @@ class SoundMap:
     names
         What each clip is called, for instance its path; shown as text, whatever it holds.
     columns
-        What points can be coloured by; the first is to begin with.
+        What points can be coloured by, at least one; the first is to begin with.
     sounds
         Of the clips.
     links
@@ -88,13 +88,13 @@ def sound_map(
     title: str,
 ) -> str:
     """A map of classes for a report, with its sounds; arguments are as the attributes of :class:`SoundMap`."""
-    column = classes("class", labels)
+    column = classes("class", [label or None for label in labels]) or Classes("class", [], _unknown(len(names)), 0)
     shown = SoundMap(
         identity=identity,
         title=title,
         points=points,
         names=names,
-        columns=[] if column is None else [column],
+        columns=[column],
         sounds=sounds,
     )
     return "".join([*fragment(shown), *sound_blocks(shown)])
@@ -178,6 +178,10 @@ def _data(shown: SoundMap) -> dict[str, Any]:
             "similarity": _encoded(shown.nearest.similarity, "<f4"),
         }
     return data
+
+
+def _unknown(count: int) -> NDArray[np.int32]:
+    return np.full(count, -1, dtype=np.int32)
 
 
 def _column(column: Column) -> dict[str, Any]:

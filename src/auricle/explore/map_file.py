@@ -74,7 +74,8 @@ class MapSummary:
             parts.append(f"{self.linked:,} played from their files, whose place beside the map must stay")
         lines = [" · ".join(parts)]
         if self.silent:
-            lines.append(f"{self.silent:,} clips cannot be heard: no readable file {self.example}")
+            clips = "1 clip" if self.silent == 1 else f"{self.silent:,} clips"
+            lines.append(f"{clips} cannot be heard: no readable file {self.example}")
         return "\n".join(lines)
 
 

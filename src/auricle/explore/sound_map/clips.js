@@ -104,7 +104,16 @@ class Clips {
     return Array.from({ length: count }, (_, k) => [rows[index * count + k], similarity[index * count + k]]);
   }
 
-  // Seconds of the file, where the clip is not all of it or nothing is known.
+  // Whether others are of the same file, or this one does not begin with it.
+  isPart(index) {
+    if (!this.ofFile) {
+      this.ofFile = new Map();
+      for (const path of this.paths) this.ofFile.set(path, (this.ofFile.get(path) || 0) + 1);
+    }
+    return this.ofFile.get(this.paths[index]) > 1 || (this.starts !== null && this.starts[index] > 0);
+  }
+
+  // Seconds of the file, as far as they are known.
   stretch(index) {
     const [start, end] = [this.starts, this.ends].map((values) => (values ? values[index] : NaN));
     return Number.isNaN(end) ? (start > 0 ? `from ${short(start)} s` : "") : `${short(start || 0)} – ${short(end)} s`;

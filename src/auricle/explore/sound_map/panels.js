@@ -19,7 +19,9 @@ function clipList(rows, { name, detail, play, choose }) {
     hear.setAttribute("aria-label", `play ${name(row)}`);
     hear.addEventListener("click", () => play(row));
     const go = element("button", { type: "button", className: "map-go", title: name(row) });
-    go.append(element("span", { className: "map-name", textContent: name(row) }), element("small", { textContent: detail(row, value) }));
+    // Too long a name is cut at its beginning: its end tells it from others.
+    const shown = element("span", { className: "map-name" }, element("bdi", { textContent: name(row) }));
+    go.append(shown, element("small", { textContent: detail(row, value) }));
     go.addEventListener("click", () => choose(row));
     list.append(element("li", {}, hear, go));
   }
@@ -124,7 +126,7 @@ class ClipPanel {
     const { clips } = this;
     return clipList(rows, {
       name: (row) => clips.names[row],
-      detail: (row, value) => [clips.columns.length ? clips.columns[0].text(row) : "", clips.stretch(row), format(value)].filter(Boolean).join(" · "),
+      detail: (row, value) => [clips.columns[0].text(row), clips.isPart(row) ? clips.stretch(row) : "", format(value)].filter(Boolean).join(" · "),
       play: (row) => this.player.play(row),
       choose: this.choose,
     });

@@ -51,8 +51,7 @@ class SoundMapOnPage {
   }
 
   say(index, prefix) {
-    const { columns, names } = this.clips;
-    this.said.textContent = `${prefix}${columns.length ? `${this.picture.column.text(index)} · ` : ""}${names[index]}`;
+    this.said.textContent = `${prefix}${this.picture.column.text(index)} · ${this.clips.names[index]}`;
   }
 
   colourBy(column) {
