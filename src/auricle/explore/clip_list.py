@@ -19,8 +19,8 @@ MOST_CLIPS = 500  # of one list; nobody listens to more in one go
 
 _END = """<style>
 td.listen { padding: 0.2rem 0.7rem; }
-td.listen audio { display: block; width: 17rem; height: 2.2rem; }
-table.clips th:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 14rem; max-width: 26rem; }
+td.listen audio { display: block; width: 15rem; height: 2.2rem; }
+table.clips th:first-child { white-space: normal; overflow-wrap: anywhere; min-width: 17rem; max-width: 26rem; }
 table.clips th.heading { max-width: none; padding-top: 1rem; font-weight: 650; }
 </style>
 <script>
@@ -130,7 +130,8 @@ def _lines(groups: Sequence[Group], sounds: Iterator[bytes | None], columns: int
         if group.heading:
             yield f'<tr><th class="heading" scope="colgroup" colspan="{columns + 2}">{text(group.heading)}</th></tr>'
         for clip in group.clips:
-            facts = (f"<td>{text(fact)}</td>" for fact in clip.facts)
+            missing = [""] * (columns - len(clip.facts))
+            facts = (f"<td>{text(fact)}</td>" for fact in [*clip.facts, *missing])
             yield line(f"<th>{text(clip.name)}</th>", chain([_player(clip, next(sounds))], facts))
 
 
