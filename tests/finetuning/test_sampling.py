@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from auricle.clips import Clips, Stretch
+from auricle.clips import Stretch, cut
 from auricle.errors import AuricleError
 from auricle.finetuning.sampling import BalancedCrops, balancing_weights, nested_share
 
@@ -64,8 +64,8 @@ class Silence:
 
 def test_rare_clips_are_drawn_as_often_as_their_weight_says() -> None:
     count = 100
-    zeros = np.zeros(count, dtype=np.int64)
-    clips = Clips([Stretch(Path("x"))], zeros, zeros, zeros + 800, 16_000, [])
+    stretches = [Stretch(Path(f"{number:03}")) for number in range(count)]
+    clips = cut(stretches, [800] * count, [], sample_rate=16_000, clip_seconds=1.0, crop_seconds=0.05)
     labels = one_of([90, 10])
     weights = balancing_weights(labels, power=1.0)
 

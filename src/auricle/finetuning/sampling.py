@@ -75,10 +75,11 @@ def balancing_weights(labels: NDArray[np.bool_], *, power: float) -> Floats:
     power
         0 draws all clips alike, 1 all classes (where each clip has one).
     """
-    none = ~labels.any(axis=1)
-    classes = np.concatenate([labels, none[:, None]], axis=1)
-    weights: Floats = (classes @ (1 / np.maximum(classes.sum(axis=0), 1))) ** power
-    return weights / weights.mean()
+    none = ~labels.any(axis=1, keepdims=True)
+    classes = np.concatenate([labels, none], axis=1)
+    found: Floats = (classes @ (1 / np.maximum(classes.sum(axis=0), 1))) ** power
+    found /= found.mean()
+    return found
 
 
 class BalancedCrops(Crops):
@@ -108,7 +109,3 @@ class BalancedCrops(Crops):
             drawn = generator.permutation(members)
             self._drawn = {known: kept for known, kept in self._drawn.items() if known == epoch - 1} | {epoch: drawn}
         return drawn
-
-    def _member_of(self, index: int) -> int:
-        epoch, position = divmod(index, len(self))
-        return int(self._order(epoch)[position])

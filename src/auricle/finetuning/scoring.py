@@ -88,5 +88,6 @@ def score(
 def answers(kind: Kind, logits: NDArray[np.float32]) -> NDArray[np.generic]:
     """What the metrics of a kind of task take of logits ``(n, outputs)``: predicted classes, or scores."""
     if kind == "multi-class":
-        return logits.argmax(axis=1)
+        classes: NDArray[np.int64] = logits.argmax(axis=1)
+        return classes
     return logits[:, 0] if kind == "binary" else logits

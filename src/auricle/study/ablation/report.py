@@ -33,9 +33,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
     """Write the report, all or nothing."""
     study = outcome.study
     changes = len(outcome.variants) - 1
-    subtitle = (
-        f"{changes} changes of one recipe × {len(outcome.tasks)} tasks · study {study.name} · Auricle {__version__}"
-    )
+    tasks = f"{len(outcome.tasks)} task{'' if len(outcome.tasks) == 1 else 's'}"
+    subtitle = f"{changes} changes of one recipe × {tasks} · study {study.name} · Auricle {__version__}"
     written = page(
         study.title or f"Study {study.name}",
         subtitle,
@@ -62,10 +61,11 @@ def _table(outcome: Outcome) -> str:
             accuracy = f"<td>{100 * watched['accuracy']:.1f}<small>guessing {100 * watched['chance']:.1f}</small></td>"
         found = [(outcome.summaries(variant, task), against.get((variant.title, task.name))) for task in outcome.tasks]
         cells = [accuracy, *(_cell(scores, compared) for scores, compared in found)]
-        key = "" if variant.key is None else f"<small><code>{text(variant.key)}={text(variant.value)}</code></small>"
-        lines.append(line(f"<th>{text(variant.title)}{key}</th>", cells))
+        key = "–" if variant.key is None else f"<code>{text(variant.key)}={text(variant.value)}</code>"
+        lines.append(line(f"<th>{text(variant.title)}</th>", [f'<td class="words">{key}</td>', *cells]))
     heads = [f"{text(task.name)}<small>{text(task.metric.replace('_', ' '))}, %</small>" for task in outcome.tasks]
-    return table(["recipe", "contrastive accuracy, %", *heads], lines, kind="scores")
+    head = ["recipe", "changed", "contrastive accuracy, %", *heads]
+    return table(head, lines, kind="scores", words=("changed",))
 
 
 def _cell(results: Sequence[Result], against: Against | None) -> str:

@@ -17,6 +17,7 @@ from auricle.study.label_efficiency.outcome import Curves
 _COLOURS = {SCRATCH: INK, PRETRAINED: PALETTE[0]}
 _ASIDE = {SCRATCH: 1.012, PRETRAINED: 1 / 1.012}  # that intervals do not hide each other
 _PANEL = 3.3  # inches high
+_ALONE = 6.0  # inches wide, of a single panel
 _DPI = 150
 
 
@@ -42,6 +43,8 @@ def _height(curves: Sequence[Curves]) -> float:
 
 def _draw(figure: Figure, curves: Sequence[Curves]) -> None:
     columns = min(2, len(curves))
+    if columns == 1:
+        figure.set_figwidth(_ALONE)
     panels = figure.subplots(-(-len(curves) // columns), columns, squeeze=False)
     for axes, of_task in zip(panels.flat, curves, strict=False):
         _panel(axes, of_task)

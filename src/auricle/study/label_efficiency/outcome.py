@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from auricle.finetuning.scoring import answers
 from auricle.results import Result
@@ -138,21 +139,22 @@ def _results(outcome: Outcome, curves: Curves) -> list[Result]:
     task, rows = curves.task, []
     for start in STARTS:
         for share in curves.shares:
-            named = {
-                "model": f"{outcome.model} {start}",
-                "task": task.name,
-                "dataset_fingerprint": task.manifest.fingerprint,
-                "protocol": f"label-efficiency, {share:.3g} of the labels",
-                "k": curves.clips(share),
-                "n": curves.test_clips,
-                "diet": ", ".join(outcome.study.diet) or None if start == PRETRAINED else None,
-            }
+            row = partial(
+                Result,
+                model=f"{outcome.model} {start}",
+                task=task.name,
+                dataset_fingerprint=task.fingerprint,
+                protocol=f"label-efficiency, {share:.3g} of the labels",
+                k=curves.clips(share),
+                n=curves.test_clips,
+                diet=", ".join(outcome.study.diet) or None if start == PRETRAINED else None,
+            )
             for metric, values in curves.values.items():
                 value = with_interval(values[start, share])
-                rows.append(Result(**named, metric=metric, value=value.value, ci_low=value.low, ci_high=value.high))
+                rows.append(row(metric=metric, value=value.value, ci_low=value.low, ci_high=value.high))
                 for one in curves.chosen(start, share):
-                    own = next(row for row in one.results() if row.metric == metric)
-                    rows.append(Result(**named, metric=metric, value=own.value, seed=one.seed))
+                    own = next(found for found in one.results() if found.metric == metric)
+                    rows.append(row(metric=metric, value=own.value, seed=one.seed))
     return rows
 
 
@@ -183,11 +185,10 @@ def _sentences(study: LabelEfficiency, curves: Curves) -> list[str]:
             f"({percent(scratch.value)} % {metric}) at a share of {found.in_words()} of them."
         )
     else:
-        best = curves.score(PRETRAINED, 1.0)
+        best = percent(curves.score(PRETRAINED, 1.0).value)
         said.append(
-            f"{task.name}: the pre-trained model does not reach the one from scratch with all {curves.clips(1.0):,} "
-            f"labels: {percent(best.value)} against {percent(scratch.value)} % {metric}, with all labels "
-            f"({found.in_words()})."
+            f"{task.name}: with all {curves.clips(1.0):,} labels the pre-trained model does not reach the one from "
+            f"scratch, {best} against {percent(scratch.value)} % {metric}; share that equals them: {found.in_words()}."
         )
     difference = curves.difference(study.claim, 1.0)
     said.append(
