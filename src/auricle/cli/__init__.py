@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from auricle import __version__
+from auricle.cli.corpora import corpora
 from auricle.cli.curation import duplicates, outliers
 from auricle.cli.embedding import describe, embed
 from auricle.cli.evaluation import evaluate, merge_results, predict
@@ -18,6 +19,7 @@ from auricle.cli.explanation import explain
 from auricle.cli.finetuning import finetune
 from auricle.cli.map import draw_map
 from auricle.cli.models import import_model, models
+from auricle.cli.pack import pack
 from auricle.cli.pretraining import pretrain
 from auricle.cli.projection import project
 from auricle.cli.search import search
@@ -58,6 +60,8 @@ app.command()(pretrain)
 app.command()(finetune)
 app.command()(models)
 app.command()(tasks)
+app.command()(corpora)
+app.command()(pack)
 app.command(name="import")(import_model)
 app.command()(embed)
 app.command()(describe)

@@ -73,6 +73,17 @@ def measure_corpus(
     return LocalCorpus(entry, kept, seconds / 3600, absent)
 
 
+def write_manifest(copy: LocalCorpus, path: Path) -> None:
+    """Write the manifest, with absolute paths, so that the file may lie anywhere.
+
+    Raises
+    ------
+    AuricleError
+        When the suffix is neither .csv nor .parquet, or the file cannot be written.
+    """
+    copy.manifest.with_column("path", [str(file.resolve()) for file in copy.manifest.files]).write(path)
+
+
 def as_text(entries: Sequence[CorpusEntry]) -> str:
     """The corpora with the hours and clips of the paper, as an aligned table, and the sums of both domains."""
     rows = [("name", "domain", "hours", "clips", "cut", "licence", "corpus")]

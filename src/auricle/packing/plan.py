@@ -11,18 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from auricle import audio
 from auricle.audio import AudioError, AudioInfo
 from auricle.errors import AuricleError
-from auricle.files import atomic_write
+from auricle.files import atomic_write, in_units
 from auricle.manifest import Manifest
-from auricle.packing.events import Measuring, Report
+from auricle.packing.events import Measuring, Plan, Report
 from auricle.packing.layout import BYTES_PER_SAMPLE, INDEX_BYTES, SAMPLE_RATE
 from auricle.reading import Request
 
 GAP_SECONDS = 10.0  # between two clips of a file that are still read in one go
+MOST_FRAMES_PER_BYTE = 20_000  # of silence, FLAC and Opus hold at most some thousand
 _AT_A_TIME = 1024  # files whose headers are read before the share is told
 _SCHEMA = pa.schema(
     [
@@ -81,6 +83,20 @@ class PackPlan:
     def size(self) -> int:
         """Bytes of the pack, its index included."""
         return self.samples * BYTES_PER_SAMPLE + len(self) * INDEX_BYTES
+
+    def announced(self, *, done_samples: int) -> Plan:
+        """The plan in numbers."""
+        rejected, dropped = (sum(map(bool, self.table.column(name).to_pylist())) for name in ("reason", "twin"))
+        usable = self.table.filter(pa.array(self.table.column("samples").to_numpy() > 0))
+        return Plan(
+            files=len(usable.column("path").unique()),
+            clips=len(self) - rejected - dropped,
+            hours=self.samples / SAMPLE_RATE / 3600,
+            size=self.size,
+            rejected=rejected,
+            dropped=dropped,
+            done_hours=done_samples / SAMPLE_RATE / 3600,
+        )
 
     def groups(self, begin: int) -> Iterator[Group]:
         """The groups from that of row `begin` on, which may hold rows before it."""
@@ -141,6 +157,9 @@ def sorted_clips(manifest: Manifest) -> pa.Table:
         "weight": _or_nulls(manifest, "weight", pa.float64()).fill_null(1.0),
     }
     table = pa.table({**columns, "start": columns["start"].fill_null(0.0)})
+    weights = table.column("weight").to_numpy()
+    if not (np.isfinite(weights) & (weights > 0)).all():
+        raise AuricleError(f"{manifest.source}: column `weight` must hold numbers above 0")
     paths, starts = table.column("path").to_pylist(), table.column("start").to_numpy()
     # As text, character by character: the order that a folder's files have in pre-training.
     return table.take(pa.array(sorted(range(count), key=lambda row: (paths[row], starts[row])), pa.int64()))
@@ -170,9 +189,15 @@ def make_plan(clips: pa.Table, root: Path, *, workers: int, report: Report) -> P
 
     def header(path: str) -> AudioInfo | str:
         try:
-            return audio.info(root / path)
+            info = audio.info(root / path)
+            size = (root / path).stat().st_size
         except AudioError as error:
             return error.reason
+        except OSError as error:
+            return f"cannot be opened: {error.strerror}"
+        if info.frames > MOST_FRAMES_PER_BYTE * size:
+            return f"promises {info.seconds / 3600:,.0f} h of sound in {in_units(size)}: its header is damaged"
+        return info
 
     headers: dict[str, AudioInfo | str] = {}
     with ThreadPoolExecutor(max(workers, 1)) as pool:

@@ -14,13 +14,14 @@ from typing import Any, overload
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from auricle.audio import AudioError, Waveform
 from auricle.clips import Clips, Stretch, cut
 from auricle.errors import AuricleError
+from auricle.packing.info import read_info
 from auricle.packing.layout import BYTES_PER_SAMPLE, INDEX, INFO, SAMPLE_RATE, PackError, shard_name, to_waveform
-from auricle.packing.run import read_info
 from auricle.packing.store import Store, store_of
 from auricle.randomness import generator
 
@@ -34,6 +35,11 @@ class PackedStretches(Sequence[Stretch]):
 
     def __len__(self) -> int:
         return len(self._columns[0])
+
+    @property
+    def files(self) -> int:
+        """How many files they are of."""
+        return int(pc.count_distinct(self._columns[0]).as_py())
 
     @overload
     def __getitem__(self, index: int) -> Stretch: ...
@@ -103,6 +109,23 @@ def is_pack(location: str | Path) -> bool:
     if "://" not in str(location):
         return (Path(location) / INFO).is_file()
     return read_info(store_of(location)) is not None
+
+
+def pack_among(sources: Sequence[str]) -> str | None:
+    """The pack that is the only source; None when there is no pack among them.
+
+    Raises
+    ------
+    AuricleError
+        When a pack stands beside other sources.
+    """
+    packs = [source for source in sources if "://" in source or is_pack(source)]
+    if not packs:
+        return None
+    if len(sources) > 1:
+        others = ", ".join(source for source in sources if source != packs[0])
+        raise AuricleError(f"{packs[0]} is a pack and cannot be mixed with {others}: pack all of it, or none")
+    return packs[0]
 
 
 def open_pack(location: str | Path) -> Pack:
@@ -208,12 +231,14 @@ def open_packed(location: str | Path, *, sample_rate: int, clip_seconds: float, 
         raise AuricleError(
             f"{location} is packed at {SAMPLE_RATE} Hz, but the encoder hears {sample_rate} Hz: train on the files"
         )
+    stretches = pack.stretches
     clips = cut(
-        pack.stretches,
+        stretches,
         pack.samples,
         [],
         sample_rate=sample_rate,
         clip_seconds=clip_seconds,
         crop_seconds=crop_seconds,
+        files=stretches.files,
     )
     return PackedClips(pack, clips)

@@ -14,7 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from auricle.audio import AudioError
 from auricle.embedding.bulk import default_workers
@@ -23,6 +23,7 @@ from auricle.files import FolderLock, refuse_small_disk
 from auricle.manifest import Manifest
 from auricle.packing.duplicates import Against, Twins, near_twins
 from auricle.packing.events import PackSummary, Plan, Progress, Report, say_nothing
+from auricle.packing.info import read_info
 from auricle.packing.layout import (
     BYTES_PER_SAMPLE,
     DROPPED,
@@ -45,14 +46,14 @@ WORK = ".work"  # below a local pack
 LOCK = "lock.json"  # of a pack in an object store
 HEADER = ("path", "start", "end")
 
-Drop = Literal["nothing", "exact", "near"]
+DROPS = ("nothing", "exact", "near")
 
 
 def pack(
     manifest: Manifest,
     out: Path | str,
     *,
-    drop: Drop = "nothing",
+    drop: str = "nothing",
     against: Sequence[Manifest] = (),
     workers: int | None = None,
     shard_bytes: int = SHARD_BYTES,
@@ -68,8 +69,8 @@ def pack(
     out
         A folder, or the URL of one in an object store, for instance ``s3://bucket/pack``.
     drop
-        ``exact`` leaves out clips whose samples are those of an earlier one, ``near`` also those that are the same
-        recording in another encoding, level or cut (:mod:`auricle.alignment`).
+        ``nothing``, or which duplicates: ``exact`` leaves out clips whose samples are those of an earlier one, ``near``
+        also those that are the same recording in another encoding, level or cut (:mod:`auricle.alignment`).
     against
         Tasks: what is in their validation and test parts, or in their folds, is left out in the same way.
     workers
@@ -84,9 +85,11 @@ def pack(
     Raises
     ------
     AuricleError
-        When no clip can be used, the disk cannot hold the pack, or `out` is written by another process or holds
-        something else.
+        When `drop` is none of these, no clip can be used, the disk cannot hold the pack, or `out` is written by another
+        process or holds something else.
     """
+    if drop not in DROPS:
+        raise AuricleError(f"drop is {drop!r}: expected {', '.join(DROPS[:-1])} or {DROPS[-1]}")
     store = store_of(out)
     folder = _work_folder(store, work)
     clips = sorted_clips(manifest)
@@ -123,6 +126,13 @@ def pack(
                 f"stopped after {session.done:,} of {len(plan):,} clips; the same command goes on from there"
             ) from None
         return _finish(session, job, manifest)
+
+
+def plan_of(manifest: Manifest, *, workers: int | None = None, report: Report = say_nothing) -> Plan:
+    """What :func:`pack` would pack of a manifest, as far as headers say, before near duplicates are looked for."""
+    count = default_workers() if workers is None else workers
+    plan = make_plan(sorted_clips(manifest), manifest.root, workers=count, report=report)
+    return plan.announced(done_samples=0)
 
 
 def _work_folder(store: Store, work: Path | None) -> Path:
@@ -169,30 +179,6 @@ def _incomplete(job: dict[str, Any], manifest: Manifest) -> dict[str, Any]:
         "job": job,
         "complete": False,
     }
-
-
-def read_info(store: Store) -> dict[str, Any] | None:
-    """What ``pack.json`` says; None where there is none.
-
-    Raises
-    ------
-    PackError
-        When it is damaged, or of a later version.
-    """
-    try:
-        content = store.read(INFO)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    try:
-        info: dict[str, Any] = json.loads(content)
-        if info["format"] != FORMAT or not isinstance(info["complete"], bool):
-            raise ValueError
-        version = int(info["version"])
-    except (ValueError, KeyError, TypeError):
-        raise PackError(f"{store.location}/{INFO} is damaged; delete {store.location} and pack again") from None
-    if version > VERSION:
-        raise PackError(f"{store.location} was packed by a later version of auricle; install that version")
-    return info
 
 
 def _info_of(store: Store, job: dict[str, Any]) -> dict[str, Any] | None:
@@ -271,22 +257,10 @@ class _Session:
                 self._shard.close()
 
     def _announce(self) -> None:
-        table = self.plan.table
-        rejected = sum(map(bool, table.column("reason").to_pylist()))
-        dropped = sum(map(bool, table.column("twin").to_pylist()))
-        self._counts.rejected += rejected
-        self._counts.dropped += dropped
-        self._report(
-            Plan(
-                files=len(table.filter(table.column("samples").to_numpy() > 0).column("path").unique()),
-                clips=len(self.plan) - rejected - dropped,
-                hours=self.plan.samples / SAMPLE_RATE / 3600,
-                size=self.plan.size,
-                rejected=rejected,
-                dropped=dropped,
-                done_hours=self._samples / SAMPLE_RATE / 3600,
-            )
-        )
+        plan = self.plan.announced(done_samples=self._samples)
+        self._counts.rejected += plan.rejected
+        self._counts.dropped += plan.dropped
+        self._report(plan)
 
     def _count(self, reason: str, twin: str) -> None:
         self._counts.rejected += bool(reason)

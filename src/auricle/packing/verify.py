@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 
 from auricle.embedding.bulk import default_workers
+from auricle.packing.info import read_info
 from auricle.packing.layout import BYTES_PER_SAMPLE, INDEX, INFO, PackError, checksum, shard_name
 from auricle.packing.reader import index_of, missing_shards
-from auricle.packing.run import read_info
 from auricle.packing.store import Store, store_of
 
 BLOCK = 8 << 20  # bytes read at a time
