@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from accelerate import Accelerator
 from safetensors.torch import load_file
 
 from auricle import audio
@@ -20,6 +21,7 @@ from auricle.models import registry
 from auricle.pretraining import run
 from auricle.pretraining.events import Note, Plan
 from auricle.pretraining.recipe import RecipeError, load_recipe
+from auricle.pretraining.wav2vec_objective import Wav2VecObjective
 from auricle.training import MetricsFile
 
 SMALL = [
@@ -296,6 +298,15 @@ def test_collapse_is_said_aloud(sounds: Path, tmp_path: Path) -> None:
     run.pretrain(recipe, tmp_path / "run", report=events.append)
     notes = [event.text for event in events if isinstance(event, Note)]
     assert any("collapsed" in note for note in notes)
+
+
+def test_a_conformers_collapse_is_not_a_batch_of_steady_sounds() -> None:
+    recipe = load_recipe("conformer-small", SMALL_CONFORMER)
+    objective = Wav2VecObjective(recipe, run.build_encoder(recipe), Accelerator(cpu=True))
+    complaint = objective.complaint({"accuracy": 0.02, "chance": 0.019, "target_variance": 0.005})
+    assert complaint is not None and "the targets have collapsed" in complaint
+    assert objective.complaint({"accuracy": 0.06, "chance": 0.019, "target_variance": 0.005}) is None
+    assert objective.complaint({"accuracy": 0.02, "chance": 0.019, "target_variance": 0.1}) is None
 
 
 def test_the_command_prints_where_the_model_is(sounds: Path, tmp_path: Path) -> None:

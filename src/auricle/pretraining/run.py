@@ -322,7 +322,7 @@ def _validate(run: _Run, validation: Validation | None, network: nn.Module, repo
 def _plan(run: _Run, crops: Crops, batches: Batches, steps: int) -> Plan:
     clips = crops.clips
     return Plan(
-        files=len({stretch.path for stretch in clips.stretches}),
+        files=clips.files,
         rejected=len(clips.rejected),
         hours=clips.hours,
         clips=len(clips),
@@ -342,5 +342,5 @@ def _card(recipe: Recipe, crops: Crops) -> ModelCard:
         licence="that of the training data",
         source=f"pre-trained by Auricle's recipe {recipe.name}",
         data=f"{sources}: {len(crops.clips):,} clips, {crops.clips.hours:.2f} h",
-        recipe=recipe.model_dump(mode="json", exclude={"data", "init"}),
+        recipe=recipe.model_dump(mode="json", exclude={"data", "init", "validation"}),
     )
