@@ -231,7 +231,7 @@ class LogMel(nn.Module):
             lengths = torch.full((len(waveform),), samples, device=waveform.device)
         # Only the edges are gathered: the middle of a clip is where it was, whatever its length.
         length = lengths[:, None]
-        before = torch.arange(-half, 0, device=waveform.device).expand(len(waveform), -1)
+        before = torch.arange(-half, 0, device=waveform.device).expand(waveform.shape[0], -1)
         after = length + torch.arange(half, device=waveform.device)
         padded = functional.pad(waveform, (half, half))
         padded.scatter_(1, before + half, waveform.gather(1, _reflected(before, length)))

@@ -16,6 +16,7 @@ from auricle.cli.curation import duplicates, outliers
 from auricle.cli.embedding import describe, embed
 from auricle.cli.evaluation import evaluate, merge_results, predict
 from auricle.cli.explanation import explain
+from auricle.cli.export import export
 from auricle.cli.finetuning import finetune
 from auricle.cli.map import draw_map
 from auricle.cli.models import import_model, models
@@ -74,6 +75,7 @@ app.command()(search)
 app.command()(outliers)
 app.command()(duplicates)
 app.command(name="results")(merge_results)
+app.command()(export)
 app.add_typer(studies, name="study", rich_help_panel="Commands")
 
 

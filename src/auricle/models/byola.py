@@ -276,6 +276,6 @@ def mask_frames(x: Tensor, lengths: Tensor | None, *, dim: int) -> Tensor:
     if lengths is None:
         return x
     beyond = torch.arange(x.shape[dim], device=x.device) >= lengths[:, None]
-    shape = [len(x)] + [1] * (x.ndim - 1)
+    shape = [x.shape[0]] + [1] * (x.ndim - 1)
     shape[dim] = x.shape[dim]
     return x.masked_fill(beyond.view(shape), 0.0)

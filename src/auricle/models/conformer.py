@@ -112,7 +112,7 @@ class ConformerTrunk(nn.Module):
         """
         count = log_mel.shape[2] // self.stack
         frames = log_mel[:, :, : count * self.stack].transpose(1, 2)
-        latents = self.latent_norm(self.to_latent(frames.reshape(len(frames), count, -1)))
+        latents = self.latent_norm(self.to_latent(frames.reshape(frames.shape[0], count, -1)))
         return latents, frame_lengths.div(self.stack, rounding_mode="floor")
 
 

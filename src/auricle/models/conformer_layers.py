@@ -24,7 +24,10 @@ def dropped(x: Tensor, p: float, keys: Tensor | None, site: int, *, training: bo
 
 def frame_mask(lengths: Tensor | None, frames: int) -> Tensor | None:
     """True for true frames: ``(batch, frames)``; None when all are (on a CPU, where looking costs nothing)."""
-    if lengths is None or (lengths.device.type == "cpu" and bool((lengths >= frames).all())):
+    if lengths is None:
+        return None
+    look = lengths.device.type == "cpu" and not torch.compiler.is_compiling()  # an exported graph cannot look
+    if look and bool((lengths >= frames).all()):
         return None
     return torch.arange(frames, device=lengths.device) < lengths[:, None]
 
