@@ -243,7 +243,10 @@ def _subtitle(
     seed: int,
 ) -> str:
     model = f" as {metadata['model']} hears them" if metadata.get("model") else ""
-    said = [f"{len(shown):,} clips{model}", f"{_NAMES[method]}, seed {seed}: near means alike, axes mean nothing"]
+    layout = f"{_NAMES[method]}, seed {seed}: near means alike, axes mean nothing"
+    if method == "pca":
+        layout = "the first two principal components, left to right and bottom to top"
+    said = [f"{len(shown):,} clips{model}", layout]
     if found is not None and found.heard:
         said.append(f"up to {found.seconds:g} s of {found.heard:,} clips inside")
     linked = sum(link is not None for link in links or ())

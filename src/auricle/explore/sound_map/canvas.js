@@ -58,7 +58,7 @@ class Picture {
     const ratio = window.devicePixelRatio || 1, radius = this.radius(), any = selected.includes(1);
     for (const turn of any ? [0, 1] : [0]) { // what is selected lies above the rest
       context.globalAlpha = any && !turn ? 0.45 : 0.88;
-      for (let index = 0; index < this.clips.count; index++) {
+      for (const index of this.column.order()) {
         const x = px[index], y = py[index];
         if (!visible[index] || selected[index] !== turn || x < -9 || y < -9 || x > width + 9 || y > height + 9) continue;
         const picture = this.stamp(this.column.lookOf[index], radius, turn === 1), size = picture.width / ratio;

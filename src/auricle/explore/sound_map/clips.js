@@ -7,10 +7,10 @@ function numbers(text, Type) {
   return new Type(bytes.buffer);
 }
 
-function short(value) {
+function short(value, digits = 4) {
   if (!Number.isFinite(value)) return "unknown";
   if (value !== 0 && (Math.abs(value) >= 1e6 || Math.abs(value) < 1e-3)) return value.toExponential(2);
-  return String(Number(value.toPrecision(4)));
+  return String(Number(value.toPrecision(digits)));
 }
 
 // A column: which look and which entry of the legend each clip has.
@@ -39,7 +39,7 @@ class Column {
     const part = (parts) => (value) => Number.isNaN(value) ? parts : Math.min(Math.floor(share(value) * parts), parts - 1);
     this.lookOf = Uint8Array.from(this.values, part(SHADES));
     this.entryOf = Uint8Array.from(this.values, part(BINS));
-    const edge = (bin) => short(low + ((high - low) * bin) / BINS);
+    const edge = (bin) => short(low + ((high - low) * bin) / BINS, 3);
     this.entries = Array.from({ length: BINS }, (_, bin) => `${edge(bin)} – ${edge(bin + 1)}`);
     this.entries.push("unknown");
   }
@@ -61,6 +61,23 @@ class Column {
   entryLook(looks, entry) {
     if (!this.values || entry === BINS) return looks[entry === BINS && this.values ? SHADES : entry];
     return looks[Math.floor(((entry + 0.5) / BINS) * SHADES)];
+  }
+
+  // Rows in the order of drawing: what has no look of its own first, the others as if shuffled, so that no class
+  // covers another because it comes later in the file.
+  order() {
+    if (this.drawn) return this.drawn;
+    const count = this.lookOf.length, last = this.values ? SHADES : this.entries.length - 2;
+    const shuffled = Array.from({ length: count }, (_, at) => [Math.imul(at + 1, 0x9e3779b1) >>> 0, at]).sort((a, b) => a[0] - b[0]);
+    const plain = (at) => this.lookOf[at] >= last;
+    const rows = shuffled.map(([, at]) => at);
+    this.drawn = Int32Array.from([...rows.filter(plain), ...rows.filter((at) => !plain(at))]);
+    return this.drawn;
+  }
+
+  // The value, with the column's name where it would not be understood without.
+  said(index) {
+    return this.values ? `${this.name} ${this.text(index)}` : this.text(index);
   }
 
   text(index) {

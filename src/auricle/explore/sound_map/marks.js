@@ -51,7 +51,7 @@ function mark(context, look, radius, ring) {
   context.closePath();
   context.fillStyle = look.colour;
   context.fill();
-  context.lineWidth = ring ? 1.8 : 0.5; // a thin grey line: a pale colour stands out from pale paper, a dark one from dark
+  context.lineWidth = ring ? Math.max(0.8, radius * 0.35) : 0.5; // a thin grey line: a pale colour stands out from pale paper, a dark one from dark
   context.strokeStyle = ring || "#808080";
   context.stroke();
 }

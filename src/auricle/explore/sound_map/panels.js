@@ -111,9 +111,10 @@ class Finder {
 class ClipPanel {
   constructor(clips, player, choose) {
     Object.assign(this, { clips, player, choose });
-    this.name = element("p", { className: "map-chosen", textContent: "Click a point, or use the arrow keys." });
+    this.name = element("p", { className: "map-chosen", textContent: "None chosen yet." });
     this.facts = element("dl", { className: "map-facts" });
     this.near = element("div");
+    player.audio.hidden = !clips.sounds && !clips.links;
     this.node = section("Clip", this.name, player.audio, this.facts, this.near);
     if (clips.outliers.length) {
       const list = this.list(clips.outliers.map((row) => [row, clips.distances[row]]), (value) => value.toFixed(3));
@@ -126,7 +127,7 @@ class ClipPanel {
     const { clips } = this;
     return clipList(rows, {
       name: (row) => clips.names[row],
-      detail: (row, value) => [clips.columns[0].text(row), clips.isPart(row) ? clips.stretch(row) : "", format(value)].filter(Boolean).join(" · "),
+      detail: (row, value) => [clips.columns[0].said(row), clips.isPart(row) ? clips.stretch(row) : "", format(value)].filter(Boolean).join(" · "),
       play: (row) => this.player.play(row),
       choose: this.choose,
     });

@@ -51,7 +51,7 @@ class SoundMapOnPage {
   }
 
   say(index, prefix) {
-    this.said.textContent = `${prefix}${this.picture.column.text(index)} · ${this.clips.names[index]}`;
+    this.said.textContent = `${prefix}${this.picture.column.said(index)} · ${this.clips.names[index]}`;
   }
 
   colourBy(column) {
