@@ -7,7 +7,7 @@ Long recordings are cut into clips; every global sample index names one clip and
 
 import csv
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,14 +68,17 @@ class Clips:
         Hz that samples are counted at.
     rejected
         What cannot be used.
+    files
+        How many files the stretches are of.
     """
 
-    stretches: list[Stretch]
+    stretches: Sequence[Stretch]
     stretch: NDArray[np.int64]
     first: NDArray[np.int64]
     samples: NDArray[np.int64]
     sample_rate: int
     rejected: list[Rejected]
+    files: int
 
     def __len__(self) -> int:
         return len(self.stretch)
@@ -132,27 +135,35 @@ def measure(
 
 
 def cut(
-    stretches: list[Stretch],
-    lengths: list[int],
+    stretches: Sequence[Stretch],
+    lengths: Sequence[int] | NDArray[np.int64],
     rejected: list[Rejected],
     *,
     sample_rate: int,
     clip_seconds: float,
     crop_seconds: float,
+    files: int | None = None,
 ) -> Clips:
-    """Cut stretches into clips of `clip_seconds`; a rest shorter than a crop is left out, unless it is all there is."""
+    """Cut stretches into clips of `clip_seconds`; a rest shorter than a crop is left out, unless it is all there is.
+
+    `files` says how many files they are of; they are counted when it is not given.
+    """
     clip, crop = round(clip_seconds * sample_rate), round(crop_seconds * sample_rate)
-    rows: list[tuple[int, int, int]] = []
-    for number, length in enumerate(lengths):
-        for first in range(0, length, clip):
-            samples = min(clip, length - first)
-            if samples >= crop or first == 0:
-                rows.append((number, first, samples))
-    if not rows:
+    length = np.asarray(lengths, dtype=np.int64)
+    if not len(length) or not length.any():
         why = f"{rejected[0].path}: {rejected[0].reason}" if rejected else "none was found"
         raise AuricleError(f"no usable audio: all {len(rejected)} files were rejected, the first is {why}")
-    table = np.array(rows, dtype=np.int64)
-    return Clips(stretches, table[:, 0], table[:, 1], table[:, 2], sample_rate, rejected)
+    if files is None:
+        files = len({stretch.path for stretch in stretches})
+    pieces = -(-length // clip)
+    if int(pieces.min()) == int(pieces.max()) == 1:  # as they are, without another copy of many lengths
+        nowhere = np.broadcast_to(np.int64(0), len(length))
+        return Clips(stretches, np.arange(len(length)), nowhere, length, sample_rate, rejected, files)
+    stretch = np.repeat(np.arange(len(length)), pieces)
+    first = (np.arange(len(stretch)) - np.repeat(np.cumsum(pieces) - pieces, pieces)) * clip
+    samples = np.minimum(clip, length[stretch] - first)
+    kept = (samples >= crop) | (first == 0)
+    return Clips(stretches, stretch[kept], first[kept], samples[kept], sample_rate, rejected, files)
 
 
 def write_rejected(rejected: list[Rejected], path: Path) -> None:
@@ -277,31 +288,36 @@ class Crops:
     ) -> None:
         self.clips, self.reader = clips, reader
         self.crop_samples, self.padding, self.seed, self._shortest = crop_samples, padding, seed, shortest
-        self._members = np.arange(len(clips)) if members is None else members
-        per_clip = np.ones(len(self._members), dtype=np.int64)
-        if sampling == "duration":
-            per_clip = np.maximum(1, clips.samples[self._members] // crop_samples)
-        self._slots = np.cumsum(per_clip)
+        # Ten thousand hours are millions of clips: what follows from their number alone is not kept for each.
+        self._members, self._count = members, len(clips) if members is None else len(members)
+        self._slots = (
+            None if sampling == "clip" else np.cumsum(np.maximum(1, self._samples_of(slice(None)) // crop_samples))
+        )
         self._orders: dict[int, NDArray[np.int64]] = {}
         self.failed: dict[Path, str] = {}
 
     def __len__(self) -> int:
         """Crops of one epoch."""
-        return int(self._slots[-1])
+        return self._count if self._slots is None else int(self._slots[-1])
 
     @property
     def padding_share(self) -> float:
         """Share of all crops' samples that is padding."""
-        per_clip = np.diff(self._slots, prepend=0)
-        missing = np.maximum(0, self.crop_samples - self.clips.samples[self._members])
-        return float((per_clip * missing).sum() / (len(self) * self.crop_samples))
+        missing = np.maximum(0, self.crop_samples - self._samples_of(slice(None)))
+        if self._slots is not None:
+            missing *= np.diff(self._slots, prepend=0)
+        return float(missing.sum() / (len(self) * self.crop_samples))
+
+    def _samples_of(self, members: NDArray[np.int64] | slice) -> NDArray[np.int64]:
+        """Samples of the clips of some members."""
+        return self.clips.samples[members if self._members is None else self._members[members]]
 
     def _order(self, epoch: int) -> NDArray[np.int64]:
         """Which member each crop of an epoch is taken from."""
         order = self._orders.get(epoch)
         if order is None:
             slots = randomness.permutation(self.seed, "order", epoch, len(self)).numpy()
-            order = np.searchsorted(self._slots, slots, side="right")
+            order = slots if self._slots is None else np.searchsorted(self._slots, slots, side="right")
             self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
         return order
 
@@ -315,7 +331,7 @@ class Crops:
         members = np.empty(len(index), dtype=np.int64)
         for epoch in np.unique(epochs):
             members[epochs == epoch] = self._order(int(epoch))[positions[epochs == epoch]]
-        return np.minimum(self.clips.samples[self._members[members]], self.crop_samples)
+        return np.minimum(self._samples_of(members), self.crop_samples)
 
     def lengths(self, clips: Tensor) -> Tensor:
         """True samples of crops of these clips, as :meth:`read` numbers them: ``(n,)`` int64 both."""
@@ -354,7 +370,8 @@ class Crops:
 
     def _read_one(self, member: int, draw: float) -> tuple[int, NDArray[np.float32]]:
         for step in range(_NEIGHBOURS):  # a file that turns out to be broken is replaced by its neighbour
-            clip = int(self._members[(member + step) % len(self._members)])
+            near = (member + step) % self._count
+            clip = near if self._members is None else int(self._members[near])
             room = max(0, int(self.clips.samples[clip]) - self.crop_samples)
             try:
                 return clip, self.reader.read(clip, int(draw * (room + 1)), self.crop_samples)

@@ -258,6 +258,26 @@ def test_another_job_in_the_same_folder_is_refused(folder: Path, packed: Path) -
         pack(Manifest.from_folder(folder), packed, workers=1, shard_bytes=SHARD, drop="exact")
 
 
+def test_options_and_weights_that_mean_nothing_are_refused(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(AuricleError, match="drop is 'all': expected nothing, exact or near"):
+        pack(Manifest.from_folder(folder), tmp_path / "pack", drop="all")
+    weightless = Manifest.from_rows([{"path": "a/plain.wav", "weight": 0.0}], root=folder)
+    with pytest.raises(AuricleError, match="column `weight` must hold numbers above 0"):
+        pack(weightless, tmp_path / "pack")
+
+
+def test_a_header_that_promises_too_much_is_rejected(tmp_path: Path) -> None:
+    path = write(tmp_path / "liar.flac", np.zeros((16_000, 1), dtype=np.float32), 16_000)
+    content = bytearray(path.read_bytes())
+    content[21] |= 0x0F  # the 36 bits of a FLAC header that count its samples (RFC 9639, section 8.2)
+    content[22:26] = b"\xff\xff\xff\xff"
+    path.write_bytes(content)
+    write(tmp_path / "good.wav", noise(1.0, 16_000), 16_000)
+    summary = pack(Manifest.from_folder(tmp_path), tmp_path / "pack", workers=1)
+    assert (summary.clips, summary.rejected) == (1, 1)
+    assert "promises 1,193 h of sound in" in (tmp_path / "pack" / "rejected.csv").read_text()
+
+
 def test_nothing_usable_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"no sound")
     with pytest.raises(AuricleError, match=r"nothing to pack: all 1 clips were left out, the first is .*broken\.wav"):

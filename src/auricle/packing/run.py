@@ -250,8 +250,10 @@ class _Session:
                 requested, waiting = itertools.tee(self.plan.groups(self.done))
                 for group, sound in zip(waiting, readers.read(group.request for group in requested), strict=True):
                     self._take(group, sound)
-            if self._shard.outcomes:
+            if self._shard.samples:
                 finish_shard(self.store, self._shard, self.plan, self.totals)
+            else:  # all that came after the last shard was left out
+                self.totals.add(self._shard.outcomes)
         finally:
             with contextlib.suppress(OSError, AuricleError, ValueError):  # what stopped the work is what to tell
                 self._shard.close()

@@ -4,14 +4,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from accelerate import Accelerator
+from numpy.typing import NDArray
 from torch import Tensor
 
 from auricle import clips as clips_module
 from auricle.clips import Crops
 from auricle.models.spectrogram import NormalisedEncoder
 from auricle.models.statistics import normalisation_statistics
+from auricle.packing.reader import open_packed, pack_among
 from auricle.pretraining.batches import Batches, BucketedBatches, EqualBatches
 from auricle.pretraining.events import Decoding, Report
 from auricle.pretraining.recipe import Recipe
@@ -22,8 +25,11 @@ _GIB = 1 << 30
 def open_crops(
     recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, report: Report
 ) -> Crops:
-    """Find, measure and, when it fits, decode the recipe's audio."""
+    """Find, measure and, when it fits, decode the recipe's audio; a pack is read as it lies."""
     cutting = _cutting(recipe, encoder)
+    if (pack := pack_among(recipe.data)) is not None:
+        packed = open_packed(pack, **cutting)
+        return _crops(recipe, packed.clips, packed, members=packed.members(recipe.seed))
     rate = encoder.sample_rate
     stretches, lengths, rejected = clips_module.measure(
         clips_module.find_stretches(recipe.data), sample_rate=rate, workers=recipe.workers
@@ -86,7 +92,13 @@ def _cutting(recipe: Recipe, encoder: NormalisedEncoder) -> dict[str, Any]:
     }
 
 
-def _crops(recipe: Recipe, clips: clips_module.Clips, reader: clips_module.ClipReader) -> Crops:
+def _crops(
+    recipe: Recipe,
+    clips: clips_module.Clips,
+    reader: clips_module.ClipReader,
+    *,
+    members: NDArray[np.int64] | None = None,
+) -> Crops:
     return Crops(
         clips,
         reader,
@@ -94,4 +106,5 @@ def _crops(recipe: Recipe, clips: clips_module.Clips, reader: clips_module.ClipR
         sampling=recipe.sampling,
         padding=recipe.padding,
         seed=recipe.seed,
+        members=members,
     )
