@@ -21,7 +21,7 @@ _MODULES = (
     *(freefield1010, wham, sonyc_ust, musan, fsd, audioset),
     *(ted_lium, librispeech, chime5, voxceleb, common_voice, ami),
 )
-_entries = {module.ENTRY.name: module.ENTRY for module in _MODULES}
+_entries: dict[str, CorpusEntry] = {module.ENTRY.name: module.ENTRY for module in _MODULES}
 
 
 def list_corpora() -> list[str]:

@@ -188,7 +188,7 @@ class Graph(nn.Module):
         encoder = self.encoder
         waveform = silent_beyond(waveform, lengths)
         if encoder.min_samples > 0:
-            samples = torch.sym_max(waveform.shape[1], encoder.min_samples)
+            samples = torch.sym_max(waveform.shape[1], encoder.min_samples)  # type: ignore[no-untyped-call]
             waveform = functional.pad(waveform, (0, encoder.min_samples))[:, :samples]
             lengths = lengths.clamp_min(encoder.min_samples)
         frames, true = encoder._encode(waveform, lengths)

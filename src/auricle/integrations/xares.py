@@ -12,7 +12,6 @@ pooling, and hands over up to ten minutes at a time.
 
 from pathlib import Path
 
-import torch
 from torch import Tensor, nn
 
 from auricle.integrations.long_clips import frames_of_any_length
@@ -41,7 +40,7 @@ class XaresEncoder(nn.Module):
 
     def forward(self, audio: Tensor) -> Tensor:
         """Waveforms ``(batch, samples)`` or ``(samples,)`` → frame embeddings ``(batch, time, output_dim)``."""
-        frames, _ = frames_of_any_length(self.encoder, torch.atleast_2d(audio))
+        frames, _ = frames_of_any_length(self.encoder, audio if audio.ndim > 1 else audio[None])
         return frames
 
 

@@ -135,7 +135,8 @@ def write_index(store: Store, count: int, work: Path) -> str:
 def left_out_tables(plan: PackPlan, outcomes: Sequence[Outcome]) -> tuple[list[list[str]], list[list[str]]]:
     """Rows of ``rejected.csv`` and of ``dropped.csv``: path, start, end, and why or what it is the same as."""
     of_row = {outcome.row: outcome for outcome in outcomes}
-    rejected, dropped = [], []
+    rejected: list[list[str]] = []
+    dropped: list[list[str]] = []
     names = ("path", "start", "end", "reason", "twin")
     for row, (path, start, end, reason, twin) in enumerate(_rows(plan, names)):
         outcome = of_row.get(row)
