@@ -136,7 +136,8 @@ def _moments(sample: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[
 
 def _units(vectors: NDArray[np.float64]) -> Vectors:
     length = np.linalg.norm(vectors, axis=1, keepdims=True)
-    return np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0).astype(np.float32)
+    units: Vectors = np.divide(vectors, length, out=np.zeros_like(vectors), where=length > 0).astype(np.float32)
+    return units
 
 
 def near_pairs(
