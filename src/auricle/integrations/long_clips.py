@@ -30,7 +30,7 @@ def frames_of_any_length(encoder: Encoder, waveform: Tensor) -> tuple[Tensor, Te
     finally:
         encoder.train(was_training)
     times = encoder.frame_times(frames.shape[1])
-    inside = max(1, int((times < seconds).sum()))
+    inside = max(1, int((times <= seconds).sum()))
     return frames[:, :inside].float(), times[:inside].to(device)
 
 
