@@ -11,7 +11,7 @@ SOURCE = Path(auricle.__file__).parent
 # From the cellar to the roof; what stands together may import each other, wings may not.
 ROOMS = [
     {"errors", "threads"},
-    {"settings", "files", "randomness"},
+    {"settings", "files", "randomness", "notebook"},
     {"audio", "decoding", "opus", "mel", "manifest", "manifest_format", "inputs", "fetching", "archives", "clips"},
     {"datasets", "corpora", "models", "neighbours", "alignment", "synth", "synthesis"},
     {

@@ -21,10 +21,12 @@ import pyarrow.compute as pc
 from auricle import audio
 from auricle.files import atomic_write
 from auricle.manifest_format import TYPES, ManifestError, array_of, read_table, typed, write_table
+from auricle.notebook import html_table
 
 __all__ = ["SPLITS", "Manifest", "ManifestError"]
 
 SPLITS = ("train", "valid", "test")
+NOTEBOOK_ROWS = 10  # that a notebook shows of a manifest
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,6 +129,12 @@ class Manifest:
 
     def __repr__(self) -> str:
         return f"Manifest({len(self)} clips; {', '.join(self.table.column_names)}; root={str(self.root)!r})"
+
+    def _repr_html_(self) -> str:
+        rows = [list(row.values()) for row in self.table.slice(0, NOTEBOOK_ROWS).to_pylist()]
+        shown = f"the first {NOTEBOOK_ROWS} of " if len(self) > NOTEBOOK_ROWS else ""
+        caption = f"{self.source}: {shown}{len(self):,} clips, paths from {self.root}"
+        return html_table(rows, titles=self.table.column_names, caption=caption)
 
     @property
     def files(self) -> list[Path]:

@@ -93,6 +93,11 @@ def as_csv(tables: Sequence[ScoreTable]) -> str:
 
 def as_html(tables: Sequence[ScoreTable]) -> str:
     """A page that needs nothing else."""
+    return _PAGE.format(body=html_fragment(tables))
+
+
+def html_fragment(tables: Sequence[ScoreTable]) -> str:
+    """What the page shows, for a notebook or a page of someone else's."""
     parts = []
     for table in tables:
         head = "".join(
@@ -109,7 +114,7 @@ def as_html(tables: Sequence[ScoreTable]) -> str:
             f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table>"
         )
         parts += [f"<p>{html.escape(note)}</p>" for note in table.notes()]
-    return _PAGE.format(body="\n".join(parts))
+    return "\n".join(parts)
 
 
 def as_latex(tables: Sequence[ScoreTable]) -> str:

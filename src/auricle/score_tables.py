@@ -66,6 +66,11 @@ class ScoreTable:
             found += compare(task, self._scores(column))
         return ScoreTable(self.protocol, self.models, self.tasks, self.cells, found)
 
+    def _repr_html_(self) -> str:
+        from auricle.score_formats import html_fragment
+
+        return html_fragment([self])
+
     @cached_property
     def verdicts(self) -> Verdicts:
         """Which models can be told apart on which task."""

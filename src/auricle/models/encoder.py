@@ -20,10 +20,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.nn.utils.rnn import pad_sequence
 
 from auricle import audio
 from auricle.errors import AuricleError
+from auricle.models.described import Described
 from auricle.models.pooling import FrameStatistics
 from auricle.models.waveforms import checked_batch, mono
 from auricle.models.windows import Windowing
@@ -77,7 +77,7 @@ class ModelCard:
     scores: dict[str, float] = field(default_factory=dict)
 
 
-class Encoder(nn.Module, ABC):
+class Encoder(Described, nn.Module, ABC):
     """Base of all encoders.
 
     Attributes
@@ -300,7 +300,7 @@ class Encoder(nn.Module, ABC):
         true = [waveform.shape[1]] * len(waveform) if lengths is None else lengths.tolist()
         parts = [self._stream(encode, [clip[:length]]) for clip, length in zip(waveform, true, strict=True)]
         clips = [torch.cat(list(windows)) for windows in parts]
-        return pad_sequence(clips, batch_first=True), None if lengths is None else self._frames_of(lengths)
+        return nn.utils.rnn.pad_sequence(clips, batch_first=True), None if lengths is None else self._frames_of(lengths)
 
     def _stream(self, encode: Encode, blocks: Iterable[Tensor]) -> Iterator[Tensor]:
         """What `encode` makes of a recording: ``(time, dim)``, window by window."""
