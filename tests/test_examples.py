@@ -4,10 +4,11 @@ import runpy
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import auricle
-from auricle import synth
+from auricle import audio, synth
 from auricle.manifest import Manifest
 from auricle.study.definition import load_study
 
@@ -55,6 +56,60 @@ def test_embed_and_map(world, tmp_path, monkeypatch, capsys) -> None:
     page = (tmp_path / "map.html").read_text(encoding="utf-8")
     assert "clips/event-0000.wav" in page
     assert "default-src 'none'" in page
+
+
+def test_transcribe_by_ctc(tmp_path, monkeypatch, capsys) -> None:
+    """Words of a language of three tones, a quarter of a second each."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(40):
+        text = "".join(random.choice(list("abc"), size=random.integers(3, 6)))
+        time = np.arange(4000) / 16_000
+        tones = [
+            np.sin(2 * np.pi * {"a": 300, "b": 900, "c": 2700}[letter] * time) * np.hanning(4000) for letter in text
+        ]
+        waveform = 0.3 * np.concatenate(tones) + 0.003 * random.standard_normal(4000 * len(text))
+        audio.write(tmp_path / f"{number}.wav", waveform.astype(np.float32), sample_rate=16_000)
+        rows.append({"path": f"{number}.wav", "text": text})
+    Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "words.csv")
+    run("transcribe_by_ctc.py", tmp_path / "words.csv", "byola-2020-512", 300, monkeypatch=monkeypatch)
+    lines = [line for line in capsys.readouterr().out.splitlines() if ".wav: " in line]
+    assert len(lines) == 8
+    right = [line.split(": ")[1].split(" (was ")[0] == line.rstrip(")").split("was ")[1] for line in lines]
+    assert sum(right) >= 6
+
+
+def test_synthesise_by_gradient(tmp_path, tone, sound_file, monkeypatch, capsys) -> None:
+    target = sound_file("target.wav", tone(1200, seconds=1.0))
+    run("synthesise_by_gradient.py", target, tmp_path / "out.wav", "byola-2020-512", 60, monkeypatch=monkeypatch)
+    first, *_, last = (float(line.split()[-1]) for line in capsys.readouterr().out.splitlines())
+    assert last < first / 2
+    imitation = audio.read(tmp_path / "out.wav", sample_rate=16_000)
+    assert len(imitation) == 16_000
+    bands = np.abs(np.fft.rfft(imitation))[:8000].reshape(-1, 400).max(axis=1)  # of 400 Hz
+    assert bands.argmax() in (2, 3)  # 800 to 1,600 Hz
+
+
+def test_adapt_to_a_site(world, tmp_path, monkeypatch, capsys) -> None:
+    model = auricle.load("byola-2020-512")
+    model.set_statistics(mean=-1.0, std=1.0)  # of another site
+    model.save_pretrained(tmp_path / "general")
+    given = ("steps=2", "batch_size=4", "statistics_crops=8", "log_every=1", "workers=1")
+    run(
+        "adapt_to_a_site.py",
+        world.root / "speech",
+        tmp_path / "general",
+        tmp_path / "site",
+        *given,
+        monkeypatch=monkeypatch,
+    )
+    said = capsys.readouterr().out
+    assert "step 2 of 2: loss" in said
+    assert "before: " in said and "log-mel mean -1.00, std 1.00" in said
+    adapted = auricle.load(tmp_path / "site")
+    assert adapted.embedding_dim == 512
+    assert adapted.statistics["mean"] < -3
+    assert adapted.weights_fingerprint != model.weights_fingerprint
 
 
 def test_the_study_on_real_audio_can_be_read() -> None:
