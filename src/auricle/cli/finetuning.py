@@ -24,6 +24,9 @@ def finetune(
     fold: Annotated[int | None, typer.Option(help="The fold to test, of a task that has folds.")] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    log: Annotated[
+        list[str] | None, typer.Option(help="tensorboard, wandb or mlflow, beside the bar; may be repeated.")
+    ] = None,
 ) -> None:
     """Fine-tune a whole encoder on a labelled task.
 
@@ -34,13 +37,15 @@ def finetune(
     from auricle import progress
     from auricle.finetuning import run
     from auricle.finetuning.recipe import make_recipe
+    from auricle.integrations.loggers import Reports
     from auricle.training import is_main_process
 
-    with progress.FineTuningBar() as bar:
+    folder = resume or out or Path()
+    with progress.FineTuningBar() as bar, Reports(bar, names=log or (), folder=folder) as report:
         if resume is not None:
             if model is not None or out is not None:
                 raise typer.BadParameter("--resume takes everything from the run's own recipe.yaml")
-            written = run.resume(resume, report=bar)
+            written = run.resume(resume, report=report)
         elif model is None or out is None or (task is None) == (manifest is None):
             raise typer.BadParameter("give a model, --task or --manifest, and --out FOLDER; or --resume FOLDER")
         else:
@@ -54,6 +59,6 @@ def finetune(
                 positive=positive,
                 fold=fold,
             )
-            written = run.finetune(recipe, out, report=bar)
+            written = run.finetune(recipe, out, report=report)
     if is_main_process():
         typer.echo(written)

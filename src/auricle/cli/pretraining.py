@@ -15,26 +15,31 @@ def pretrain(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the run.")] = None,
     resume: Annotated[Path | None, typer.Option(help="Go on with the run in this folder.")] = None,
+    log: Annotated[
+        list[str] | None, typer.Option(help="tensorboard, wandb or mlflow, beside the bar; may be repeated.")
+    ] = None,
 ) -> None:
     """Pre-train an encoder on unlabelled sound.
 
     `auricle pretrain byola-2022 data=/field --out runs/forest`
 
-    `auricle pretrain --resume runs/forest`
+    `auricle pretrain --resume runs/forest --log tensorboard`
     """
     from auricle import progress
+    from auricle.integrations.loggers import Reports
     from auricle.pretraining import run
     from auricle.pretraining.recipe import load_recipe
     from auricle.training import is_main_process
 
-    with progress.PretrainingBar() as bar:
+    folder = resume or out or Path()
+    with progress.PretrainingBar() as bar, Reports(bar, names=log or (), folder=folder) as report:
         if resume is not None:
             if recipe is not None or out is not None:
                 raise typer.BadParameter("--resume takes everything from the run's own recipe.yaml")
-            model = run.resume(resume, report=bar)
+            model = run.resume(resume, report=report)
         elif recipe is None or out is None:
             raise typer.BadParameter("give a recipe and --out FOLDER, or --resume FOLDER")
         else:
-            model = run.pretrain(load_recipe(recipe, overrides or ()), out, report=bar)
+            model = run.pretrain(load_recipe(recipe, overrides or ()), out, report=report)
     if is_main_process():
         typer.echo(model)
