@@ -23,7 +23,7 @@ class Silence:
 def crops_of(lengths: np.ndarray, seed: int = 0) -> Crops:
     count = len(lengths)
     zeros = np.zeros(count, dtype=np.int64)
-    clips = Clips([Stretch(Path("x"))], zeros, zeros, lengths.astype(np.int64), RATE, [])
+    clips = Clips([Stretch(Path("x"))], zeros, zeros, lengths.astype(np.int64), RATE, [], files=1)
     return Crops(clips, Silence(), crop_samples=FULL, sampling="clip", padding="tail", seed=seed)
 
 
