@@ -147,5 +147,5 @@ def test_a_changed_index_is_said(copy: Path) -> None:
 
 def test_a_pack_is_not_mixed_with_files(folder: Path, packed: Path) -> None:
     assert pack_among([str(folder)]) is None and pack_among([str(packed)]) == str(packed)
-    with pytest.raises(AuricleError, match=r"pack is a pack and cannot be mixed with .*recordings0: pack all of it"):
+    with pytest.raises(AuricleError, match=r"pack is a pack and cannot be mixed with .*recordings.*: pack all of it"):
         pack_among([str(folder), str(packed)])
