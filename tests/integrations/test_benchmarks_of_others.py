@@ -1,4 +1,4 @@
-"""Encoders as HEAR and X-ARES call them; the checks are those that their validators publish."""
+"""Encoders as HEAR, X-ARES and MTEB call them; the checks are those that their validators publish."""
 
 from pathlib import Path
 
@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+import auricle
 from auricle import hear
 from auricle.errors import AuricleError
+from auricle.integrations.mteb import MTEBEncoder
 from auricle.integrations.xares import xares_encoder
 
 HEAR_RATES = (16_000, 22_050, 44_100, 48_000)
@@ -67,6 +69,28 @@ def test_ten_minutes_are_heard_as_a_whole_in_parts() -> None:
     encoder = xares_encoder("logmel-stats")()
     expected, _ = encoder.encoder.frames(recording)
     torch.testing.assert_close(encoder(recording), expected)
+
+
+def test_mteb() -> None:
+    encoder = auricle.load("byola-2020-512")
+    waveforms = noise(3, 1.2).numpy()
+    rows = [
+        {"audio": {"array": waveform[: 17_000 + n], "sampling_rate": 16_000}} for n, waveform in enumerate(waveforms)
+    ]
+    rows[2]["audio"]["sampling_rate"] = 8_000
+    inputs = torch.utils.data.DataLoader(rows, batch_size=2)  # whose own collation refuses unequal lengths
+    wrapped = MTEBEncoder("byola-2020-512", None, device="cpu")
+    found = wrapped.encode(inputs, task_metadata=None, hf_split="test", hf_subset="default", prompt_type=None)
+    expected = [encoder.embed(row["audio"]["array"], sample_rate=row["audio"]["sampling_rate"]) for row in rows]
+    np.testing.assert_array_equal(found, expected)
+    cosines = wrapped.similarity(found, found)
+    unit = found / np.linalg.norm(found, axis=1, keepdims=True)
+    np.testing.assert_allclose(cosines, unit @ unit.T, atol=1e-6)
+    np.testing.assert_allclose(
+        wrapped.similarity_pairwise(found, found[::-1]), np.diag(cosines[:, [2, 1, 0]]), atol=1e-6
+    )
+    with pytest.raises(AuricleError, match="hear audio only, but MTEB sent text"):
+        wrapped.encode([{"text": ["a dog"]}])
 
 
 @pytest.mark.real
