@@ -109,3 +109,28 @@ def test_dropout_of_first_rows_does_not_depend_on_those_that_follow() -> None:
     key = randomness.keys(0, "dropout", torch.arange(2))
     x = torch.ones(2, 9, 13)
     assert torch.equal(randomness.keyed_dropout(x, 0.4, key)[:, :4], randomness.keyed_dropout(x[:, :4], 0.4, key))
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 64, 65, 1000, 4097])
+def test_an_order_without_a_table_has_every_item_once(n: int) -> None:
+    order = randomness.permuted(7, "order", 0, np.arange(n), n)
+    assert sorted(order.tolist()) == list(range(n))
+    some = np.array([n - 1, 0, n // 2])
+    assert (randomness.permuted(7, "order", 0, some, n) == order[some]).all()
+    if n > 60:
+        assert (order != randomness.permuted(7, "order", 1, np.arange(n), n)).mean() > 0.9
+        assert (order != randomness.permuted(8, "order", 0, np.arange(n), n)).mean() > 0.9
+
+
+def test_orders_without_a_table_are_as_random_as_shuffles() -> None:
+    n, orders = 6, 6000
+    found = np.array([randomness.permuted(0, "order", epoch, np.arange(n), n) for epoch in range(orders)])
+    # Each item at each place equally often, and each order of three neighbours: chi-squared, 0.999 quantiles.
+    counts = np.array([np.bincount(found[:, place], minlength=n) for place in range(n)])
+    assert ((counts - orders / n) ** 2 / (orders / n)).sum() < stats.chi2.ppf(0.999, (n - 1) ** 2)
+    ranks = np.argsort(found[:, :3], axis=1) @ [9, 3, 1]
+    kinds = np.unique(ranks, return_counts=True)[1]
+    assert len(kinds) == 6 and ((kinds - orders / 6) ** 2 / (orders / 6)).sum() < stats.chi2.ppf(0.999, 5)
+    long = randomness.permuted(3, "order", 0, np.arange(100_000), 100_000)
+    assert abs(np.corrcoef(long, np.arange(100_000))[0, 1]) < 0.015
+    assert abs(np.corrcoef(long[1:], long[:-1])[0, 1]) < 0.015

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, SupportsIndex
 
 import numpy as np
 import torch
@@ -23,6 +23,9 @@ from auricle.errors import AuricleError
 from auricle.files import atomic_write, disk_full_is_an_error
 from auricle.inputs import manifest_of
 
+Samples = NDArray[np.float32] | NDArray[np.int16]
+
+FULL_SCALE = 32_768  # of 16-bit samples: what 1.0 would be
 _BYTES_PER_SAMPLE = 4
 _INDEX = "files.json"
 _SAMPLES = "samples.f32"
@@ -46,11 +49,19 @@ class Rejected:
     reason: str
 
 
+class Stretches(Protocol):
+    """Stretches by number: a list, or what makes them when asked."""
+
+    def __len__(self) -> int: ...
+    def __iter__(self) -> Iterator[Stretch]: ...
+    def __getitem__(self, index: SupportsIndex, /) -> Stretch: ...
+
+
 class ClipReader(Protocol):
     """Where the samples of clips come from."""
 
-    def read(self, clip: int, first: int, samples: int) -> NDArray[np.float32]:
-        """At most `samples` samples of a clip from its sample `first` on."""
+    def read(self, clip: int, first: int, samples: int) -> Samples:
+        """At most `samples` samples of a clip from its sample `first` on; of 16 bits, `FULL_SCALE` stands for 1.0."""
         ...
 
 
@@ -69,16 +80,16 @@ class Clips:
     rejected
         What cannot be used.
     files
-        How many files the stretches are of.
+        How many files the stretches are of; 0 where nobody has counted.
     """
 
-    stretches: Sequence[Stretch]
+    stretches: Stretches
     stretch: NDArray[np.int64]
     first: NDArray[np.int64]
     samples: NDArray[np.int64]
     sample_rate: int
     rejected: list[Rejected]
-    files: int
+    files: int = 0
 
     def __len__(self) -> int:
         return len(self.stretch)
@@ -135,7 +146,7 @@ def measure(
 
 
 def cut(
-    stretches: Sequence[Stretch],
+    stretches: Stretches,
     lengths: Sequence[int] | NDArray[np.int64],
     rejected: list[Rejected],
     *,
@@ -293,7 +304,6 @@ class Crops:
         self._slots = (
             None if sampling == "clip" else np.cumsum(np.maximum(1, self._samples_of(slice(None)) // crop_samples))
         )
-        self._orders: dict[int, NDArray[np.int64]] = {}
         self.failed: dict[Path, str] = {}
 
     def __len__(self) -> int:
@@ -312,26 +322,18 @@ class Crops:
         """Samples of the clips of some members."""
         return self.clips.samples[members if self._members is None else self._members[members]]
 
-    def _order(self, epoch: int) -> NDArray[np.int64]:
-        """Which member each crop of an epoch is taken from."""
-        order = self._orders.get(epoch)
-        if order is None:
-            slots = randomness.permutation(self.seed, "order", epoch, len(self)).numpy()
-            order = slots if self._slots is None else np.searchsorted(self._slots, slots, side="right")
-            self._orders = {known: kept for known, kept in self._orders.items() if known == epoch - 1} | {epoch: order}
-        return order
-
-    def _member_of(self, index: int) -> int:
-        epoch, position = divmod(index, len(self))
-        return int(self._order(epoch)[position])
+    def _members_at(self, index: Tensor) -> NDArray[np.int64]:
+        """Which member the crop of each global sample index is taken from; no order is kept, however long it is."""
+        epochs, places = np.divmod(index.numpy(), len(self))
+        slots = np.empty(len(index), dtype=np.int64)
+        for epoch in np.unique(epochs):
+            here = epochs == epoch
+            slots[here] = randomness.permuted(self.seed, "order", int(epoch), places[here], len(self))
+        return slots if self._slots is None else np.searchsorted(self._slots, slots, side="right")
 
     def samples(self, index: Tensor) -> NDArray[np.int64]:
         """True samples of the crops of these global sample indices: ``(n,)``."""
-        epochs, positions = np.divmod(index.numpy(), len(self))
-        members = np.empty(len(index), dtype=np.int64)
-        for epoch in np.unique(epochs):
-            members[epochs == epoch] = self._order(int(epoch))[positions[epochs == epoch]]
-        return np.minimum(self._samples_of(members), self.crop_samples)
+        return np.minimum(self._samples_of(self._members_at(index)), self.crop_samples)
 
     def lengths(self, clips: Tensor) -> Tensor:
         """True samples of crops of these clips, as :meth:`read` numbers them: ``(n,)`` int64 both."""
@@ -355,20 +357,26 @@ class Crops:
             ``(n, width)`` and ``(n,)`` int64.
         """
         width = width or self.crop_samples
-        out = torch.zeros(len(index), width)
+        out = torch.empty(len(index), width)  # filled row by row: clearing it first would cost as much as reading
+        rows = out.numpy()
         clips = torch.zeros(len(index), dtype=torch.int64)
         draws = randomness.uniform(randomness.keys(self.seed, purpose, index), 1)[:, 0].tolist()
-        for row, number in enumerate(index.tolist()):
-            clip, samples = self._read_one(self._member_of(number), draws[row])
+        for row, member in enumerate(self._members_at(index).tolist()):
+            clip, samples = self._read_one(member, draws[row])
             if self.padding == "repeat":
                 samples = np.resize(np.pad(samples, (0, max(0, self._shortest - len(samples)))), self.crop_samples)
             at = (self.crop_samples - len(samples)) // 2 if self.padding == "centre" else 0
             samples = samples[: width - at]
-            out[row, at : at + len(samples)] = torch.from_numpy(samples)
+            if len(samples) < width:
+                rows[row, :at], rows[row, at + len(samples) :] = 0.0, 0.0
+            place = rows[row, at : at + len(samples)]
+            place[:] = samples
+            if samples.dtype == np.int16:
+                place *= np.float32(1 / FULL_SCALE)
             clips[row] = clip
         return out, clips
 
-    def _read_one(self, member: int, draw: float) -> tuple[int, NDArray[np.float32]]:
+    def _read_one(self, member: int, draw: float) -> tuple[int, Samples]:
         for step in range(_NEIGHBOURS):  # a file that turns out to be broken is replaced by its neighbour
             near = (member + step) % self._count
             clip = near if self._members is None else int(self._members[near])
@@ -401,10 +409,9 @@ class Crops:
                 index = next(coming, None)
                 if index is None:
                     return None
-                # The epoch's order is made here once, not by every thread.
-                longest = int(self.samples(index).max())
+                longest = int(self.samples(index).max()) if trimmed else None
                 parts = torch.tensor_split(index, max(1, min(workers, len(index))))
-                return [pool.submit(self.read, part, width=longest if trimmed else None) for part in parts]
+                return [pool.submit(self.read, part, width=longest) for part in parts]
 
             ahead = [submit() for _ in range(2)]
             while (parts_of_batch := ahead.pop(0)) is not None:

@@ -12,11 +12,14 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 _GOLDEN = 0x9E3779B97F4A7C15  # odd part of 2**64 / golden ratio: SplitMix64's increment
 _FIRST = 0xBF58476D1CE4E5B9
 _SECOND = 0x94D049BB133111EB
+_LEAST_BITS = 3  # of a half: with fewer, orders of few items are visibly uneven
+_TURNS = 8  # of the Feistel network, four for each half
 _DROPOUT_LEVELS = 256  # one random byte decides about one element
 _WORDS_IN_CACHE = 1 << 16  # hashed at a time on a CPU: a dozen passes over half a megabyte instead of over memory
 
@@ -157,6 +160,57 @@ def permutation(seed: int, purpose: str, epoch: int, n: int) -> Tensor:
     """The order of `n` items in `epoch`: an int64 permutation of ``0 … n - 1``."""
     key = keys(seed, f"{purpose}/{epoch}", torch.arange(n))
     return torch.argsort(key, stable=True)
+
+
+def permuted(seed: int, purpose: str, epoch: int, places: NDArray[np.int64], n: int) -> NDArray[np.int64]:
+    """Which of `n` items stand at these places of an order of them, without a table of all: memory does not grow.
+
+    A Feistel network permutes the numbers of as many bits as `n` needs; from one beyond `n`, the walk along its cycle
+    goes on (Black and Rogaway 2002, "Ciphers with arbitrary finite domains").
+
+    Parameters
+    ----------
+    seed, purpose, epoch
+        What the order depends on.
+    places
+        ``(k,)`` in ``0 … n - 1``.
+    n
+        Items.
+
+    Returns
+    -------
+    NDArray
+        ``(k,)`` items.
+    """
+    right = max(_LEAST_BITS, (n - 1).bit_length() // 2)  # bits of the lower half
+    left = max(_LEAST_BITS, (n - 1).bit_length() - right)
+    word = _purpose_word(seed, f"{purpose}/{epoch}")
+    item = places.astype(np.uint64)
+    beyond = np.arange(len(item))
+    while len(beyond):
+        item[beyond] = _feistel(item[beyond], word, left, right)
+        beyond = beyond[item[beyond] >= n]
+    return item.astype(np.int64)
+
+
+def _feistel(item: NDArray[np.uint64], word: int, left: int, right: int) -> NDArray[np.uint64]:
+    """A permutation of the numbers of ``left + right`` bits."""
+    high, low = item >> np.uint64(right), item & np.uint64((1 << right) - 1)
+    for turn in range(_TURNS):
+        key = np.uint64((word + turn * _GOLDEN) & ((1 << 64) - 1))
+        if turn % 2:
+            low ^= _hashed(high, key, right)
+        else:
+            high ^= _hashed(low, key, left)
+    return (high << np.uint64(right)) | low
+
+
+def _hashed(value: NDArray[np.uint64], key: np.uint64, bits: int) -> NDArray[np.uint64]:
+    """`bits` bits that depend on all of the value and the key: SplitMix64's finaliser, its last bits."""
+    value = value + key
+    value = (value ^ (value >> np.uint64(30))) * np.uint64(_FIRST)
+    value = (value ^ (value >> np.uint64(27))) * np.uint64(_SECOND)
+    return value >> np.uint64(64 - bits)
 
 
 def generator(seed: int, purpose: str, index: int = 0) -> np.random.Generator:

@@ -20,11 +20,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from auricle.audio import Waveform
+from auricle.clips import FULL_SCALE  # by which 16-bit files are read, too
 from auricle.errors import AuricleError
 
 SAMPLE_RATE = 16_000  # Hz
 BYTES_PER_SAMPLE = 2
-FULL_SCALE = 32_768  # what 1.0 would be: 16-bit files are read by the same number
 SHARD_BYTES = 1 << 30  # at which a shard is closed: 9.3 h
 INDEX_BYTES = 160  # of a row of the index, about
 
@@ -72,13 +72,6 @@ def to_samples(waveform: Waveform) -> tuple[Samples, int]:
     scaled = np.rint(waveform * np.float32(FULL_SCALE))
     clipped = int(np.count_nonzero(np.abs(waveform) > 1.0))
     return scaled.clip(-FULL_SCALE, FULL_SCALE - 1).astype("<i2"), clipped
-
-
-def to_waveform(content: bytes) -> Waveform:
-    """Samples as they lie in a shard, as a waveform ``(n,)``."""
-    waveform: Waveform = np.frombuffer(content, dtype="<i2").astype(np.float32)
-    waveform *= np.float32(1 / FULL_SCALE)
-    return waveform
 
 
 def checksum() -> Any:

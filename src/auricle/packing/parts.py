@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -120,8 +121,8 @@ def _index_part(shard: WorkingShard, plan: PackPlan) -> pa.Table:
     return pa.table(values, schema=SCHEMA)
 
 
-def write_index(store: Store, count: int, work: Path) -> str:
-    """Join the parts to the index; returns its SHA-256."""
+def write_index(store: Store, count: int, work: Path) -> dict[str, Any]:
+    """Join the parts to the index; returns its SHA-256, and how many files its clips are of."""
     parts = [pa.ipc.open_file(pa.BufferReader(store.read(part_name(number)))).read_all() for number in range(count)]
     whole = pa.concat_tables([part.replace_schema_metadata() for part in parts]).combine_chunks()
     joined = work / INDEX
@@ -129,7 +130,7 @@ def write_index(store: Store, count: int, work: Path) -> str:
         writer.write_table(whole)  # in one piece, so that columns are mapped into memory as they lie
     digest = sha256_of_file(joined)
     store.take(INDEX, joined)
-    return digest
+    return {"index_sha256": digest, "files": pc.count_distinct(whole.column("path")).as_py()}
 
 
 def left_out_tables(plan: PackPlan, outcomes: Sequence[Outcome]) -> tuple[list[list[str]], list[list[str]]]:

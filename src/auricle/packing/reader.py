@@ -10,23 +10,22 @@ import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, SupportsIndex
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from auricle.audio import AudioError, Waveform
+from auricle.audio import AudioError
 from auricle.clips import Clips, Stretch, cut
 from auricle.errors import AuricleError
 from auricle.packing.info import read_info
-from auricle.packing.layout import BYTES_PER_SAMPLE, INDEX, INFO, SAMPLE_RATE, PackError, shard_name, to_waveform
+from auricle.packing.layout import BYTES_PER_SAMPLE, INDEX, INFO, SAMPLE_RATE, PackError, Samples, shard_name
 from auricle.packing.store import Store, store_of
 from auricle.randomness import generator
 
 
-class PackedStretches(Sequence[Stretch]):
+class PackedStretches:
     """The clips of an index as stretches of the files that they came from, made when asked for."""
 
     def __init__(self, table: pa.Table, root: Path) -> None:
@@ -36,19 +35,11 @@ class PackedStretches(Sequence[Stretch]):
     def __len__(self) -> int:
         return len(self._columns[0])
 
-    @property
-    def files(self) -> int:
-        """How many files they are of."""
-        return int(pc.count_distinct(self._columns[0]).as_py())
+    def __iter__(self) -> Iterator[Stretch]:
+        return (self[row] for row in range(len(self)))
 
-    @overload
-    def __getitem__(self, index: int) -> Stretch: ...
-    @overload
-    def __getitem__(self, index: slice) -> "list[Stretch]": ...
-    def __getitem__(self, index: int | slice) -> "Stretch | list[Stretch]":
-        if isinstance(index, slice):
-            return [self[row] for row in range(*index.indices(len(self)))]
-        path, start, end = (column[int(index)].as_py() for column in self._columns)
+    def __getitem__(self, index: SupportsIndex, /) -> Stretch:
+        path, start, end = (column[index.__index__()].as_py() for column in self._columns)
         return Stretch(self._root / path, start, end)
 
 
@@ -81,8 +72,8 @@ class Pack:
         """The clips as stretches of the files that they came from."""
         return PackedStretches(self.table, Path(self.info["root"]))
 
-    def read(self, clip: int, first: int, samples: int) -> Waveform:
-        """At most `samples` samples of a clip from its sample `first` on.
+    def read(self, clip: int, first: int, samples: int) -> Samples:
+        """At most `samples` samples of a clip from its sample `first` on, 16 bits each.
 
         Raises
         ------
@@ -98,7 +89,7 @@ class Pack:
             raise AudioError(self._path(name), f"cannot be read: {error.strerror or error}") from error
         if len(content) < count:
             raise AudioError(self._path(name), "is truncated: run auricle pack --verify on its folder")
-        return to_waveform(content)
+        return np.frombuffer(content, dtype="<i2")
 
     def _path(self, name: str) -> Path:
         return Path(self.store.location) / name
@@ -197,8 +188,8 @@ class PackedClips:
     def __init__(self, pack: Pack, clips: Clips) -> None:
         self.pack, self.clips = pack, clips
 
-    def read(self, clip: int, first: int, samples: int) -> Waveform:
-        """At most `samples` samples of a clip from its sample `first` on."""
+    def read(self, clip: int, first: int, samples: int) -> Samples:
+        """At most `samples` samples of a clip from its sample `first` on, 16 bits each."""
         available = int(self.clips.samples[clip]) - first
         return self.pack.read(
             int(self.clips.stretch[clip]), int(self.clips.first[clip]) + first, max(0, min(samples, available))
@@ -231,14 +222,13 @@ def open_packed(location: str | Path, *, sample_rate: int, clip_seconds: float, 
         raise AuricleError(
             f"{location} is packed at {SAMPLE_RATE} Hz, but the encoder hears {sample_rate} Hz: train on the files"
         )
-    stretches = pack.stretches
     clips = cut(
-        stretches,
+        pack.stretches,
         pack.samples,
         [],
         sample_rate=sample_rate,
         clip_seconds=clip_seconds,
         crop_seconds=crop_seconds,
-        files=stretches.files,
+        files=pack.info["files"],
     )
     return PackedClips(pack, clips)

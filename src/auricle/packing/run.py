@@ -351,7 +351,7 @@ def _finish(session: _Session, job: dict[str, Any], manifest: Manifest) -> PackS
         _clean_up(store, session.work)
         raise AuricleError(f"nothing to pack: all {len(plan):,} clips were left out{first}")
     index = write_index(store, len(totals.shards), session.work)
-    info = _incomplete(job, manifest) | _facts(totals, rejected, dropped) | {"index_sha256": index, "complete": True}
+    info = _incomplete(job, manifest) | _facts(totals, rejected, dropped) | index | {"complete": True}
     store.write(INFO, _as_json(info))
     _clean_up(store, session.work)
     return _summary(store, info, was_complete=False)
