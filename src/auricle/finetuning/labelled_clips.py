@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle import clips as clips_module
-from auricle.clips import ClipReader, Clips, Stretch
+from auricle.clips import FULL_SCALE, ClipReader, Clips, Stretch
 from auricle.errors import AuricleError
 from auricle.finetuning.sampling import nested_share
 from auricle.transfer.splits import Partition, partitions
@@ -115,7 +115,10 @@ class LabelledClips:
 
     def waveform(self, clip: int) -> NDArray[np.float32]:
         """All samples of a clip."""
-        return self.reader.read(clip, 0, int(self.clips.samples[clip]))
+        samples = self.reader.read(clip, 0, int(self.clips.samples[clip]))
+        full = FULL_SCALE if samples.dtype == np.int16 else 1
+        waveform: NDArray[np.float32] = samples.astype(np.float32) / np.float32(full)
+        return waveform
 
 
 def stretches_of(task: Task) -> list[Stretch]:
