@@ -195,7 +195,7 @@ def _html_cell(table: ScoreTable, row: int, column: int) -> str:
         return "<td>–</td>"
     value, interval = format_value(cell), format_interval(cell)
     value = f"<strong>{value}</strong>" if table.is_best(row, column) else value
-    return f"<td>{value}<small>{interval}</small></td>" if interval else f"<td>{value}</td>"
+    return f"<td>{value}<br/><small>{interval}</small></td>" if interval else f"<td>{value}</td>"
 
 
 def _latex_cell(table: ScoreTable, row: int, column: int) -> str:
