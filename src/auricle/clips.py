@@ -325,10 +325,15 @@ class Crops:
     def _members_at(self, index: Tensor) -> NDArray[np.int64]:
         """Which member the crop of each global sample index is taken from; no order is kept, however long it is."""
         epochs, places = np.divmod(index.numpy(), len(self))
-        slots = np.empty(len(index), dtype=np.int64)
+        members = np.empty(len(index), dtype=np.int64)
         for epoch in np.unique(epochs):
             here = epochs == epoch
-            slots[here] = randomness.permuted(self.seed, "order", int(epoch), places[here], len(self))
+            members[here] = self._ordered(int(epoch), places[here])
+        return members
+
+    def _ordered(self, epoch: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which members stand at these places of an epoch's order."""
+        slots = randomness.permuted(self.seed, "order", epoch, places, len(self))
         return slots if self._slots is None else np.searchsorted(self._slots, slots, side="right")
 
     def samples(self, index: Tensor) -> NDArray[np.int64]:

@@ -96,16 +96,10 @@ class BalancedCrops(Crops):
     def __init__(self, *args: Any, weights: Floats, **options: Any) -> None:
         super().__init__(*args, **options)
         self._ends = np.cumsum(weights) / np.sum(weights)
-        self._drawn: dict[int, Rows] = {}
 
-    def _order(self, epoch: int) -> Rows:
-        """Which member each crop of an epoch is taken from."""
-        drawn = self._drawn.get(epoch)
-        if drawn is None:
-            # Systematic sampling: one random number places a comb of equal distances on the weights laid end to end.
-            generator = randomness.generator(self.seed, "balanced order", epoch)
-            comb = (np.arange(len(self)) + generator.random()) / len(self)
-            members = np.minimum(np.searchsorted(self._ends, comb, side="right"), len(self) - 1)
-            drawn = generator.permutation(members)
-            self._drawn = {known: kept for known, kept in self._drawn.items() if known == epoch - 1} | {epoch: drawn}
-        return drawn
+    def _ordered(self, epoch: int, places: Rows) -> Rows:
+        """Which members stand at these places of an epoch's order."""
+        # Systematic sampling: one random number places a comb of equal distances on the weights laid end to end.
+        offset = randomness.generator(self.seed, "balanced order", epoch).random()
+        teeth = randomness.permuted(self.seed, "balanced order", epoch, places, len(self))
+        return np.minimum(np.searchsorted(self._ends, (teeth + offset) / len(self), side="right"), len(self) - 1)
