@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 
 from auricle.errors import AuricleError
-from auricle.files import LOCK_NAME, FolderLock, atomic_write, in_units, refuse_small_disk, sha256_of_file
+from auricle.files import (
+    LOCK_NAME,
+    FolderLock,
+    atomic_write,
+    fill_holes,
+    in_units,
+    refuse_small_disk,
+    sha256_of_file,
+)
 
 
 def test_sha256_of_abc_is_the_published_one(tmp_path):
@@ -149,3 +157,36 @@ def test_a_folder_that_its_last_owner_removes_meanwhile_is_made_again(
     with FolderLock(folder):
         assert removed
         assert (folder / LOCK_NAME).is_file()
+
+
+@pytest.fixture
+def read_only_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "ro,size=1m", "tmpfs", disk], capture_output=True, check=False
+    ).returncode:
+        pytest.skip("this user may not mount a file system")
+    yield disk
+    subprocess.run(["umount", disk], check=True)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="mounts a tmpfs")
+def test_a_read_only_disk_is_one_sentence(read_only_disk):
+    sentence = r"cannot write .*scores.json: the disk is read-only; choose another place"
+    with pytest.raises(AuricleError, match=sentence), atomic_write(read_only_disk / "new" / "scores.json"):
+        pass
+    for folder in (read_only_disk, read_only_disk / "new"):
+        with pytest.raises(AuricleError, match=rf"cannot write {folder}: the disk is read-only"), FolderLock(folder):
+            pass
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fallocate"), reason="this system cannot reserve space")
+def test_holes_are_filled_before_a_map_runs_into_them(tmp_path):
+    path = tmp_path / "array"
+    with path.open("wb") as file:
+        file.truncate(1 << 20)
+    assert path.stat().st_blocks < 100
+    fill_holes(path)
+    assert path.stat().st_blocks * 512 >= 1 << 20
+    assert path.read_bytes() == bytes(1 << 20)

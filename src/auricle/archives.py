@@ -26,7 +26,7 @@ from pathlib import Path, PureWindowsPath
 from typing import IO
 
 from auricle.errors import AuricleError
-from auricle.files import disk_full_is_an_error, in_units, refuse_small_disk
+from auricle.files import in_units, refuse_small_disk, refused_writes_are_errors
 
 BOMB_RATIO = 100  # bytes that a byte of an archive may become; sound becomes two or three
 BOMB_FLOOR = 1 << 30  # bytes that any archive may become
@@ -99,7 +99,7 @@ def unpack(
     """
     workplace = target / f".unpacking-{archive.name}"
     allowed = max(BOMB_FLOOR, BOMB_RATIO * sum(file.stat().st_size for file in (*parts, archive)))
-    with disk_full_is_an_error(target):
+    with refused_writes_are_errors(target):
         shutil.rmtree(workplace, ignore_errors=True)
         workplace.mkdir(parents=True)
         try:

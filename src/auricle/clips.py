@@ -20,7 +20,7 @@ from torch import Tensor
 
 from auricle import audio, randomness
 from auricle.errors import AuricleError
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, fill_holes, refused_writes_are_errors
 from auricle.inputs import manifest_of
 
 Samples = NDArray[np.float32] | NDArray[np.int16]
@@ -208,8 +208,9 @@ def decode(
         return
     folder.mkdir(parents=True, exist_ok=True)
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int64)
-    with disk_full_is_an_error(folder):
+    with refused_writes_are_errors(folder):
         samples = np.memmap(folder / _SAMPLES, dtype=np.float32, mode="w+", shape=(int(offsets[-1]),))
+        fill_holes(folder / _SAMPLES)
 
     def fill(number: int) -> dict[str, object]:
         stretch = stretches[number]

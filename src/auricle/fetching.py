@@ -22,7 +22,7 @@ from pathlib import Path
 
 from auricle import __version__
 from auricle.errors import AuricleError, Interrupted
-from auricle.files import atomic_write, disk_full_is_an_error, in_units, refuse_small_disk
+from auricle.files import atomic_write, in_units, refuse_small_disk, refused_writes_are_errors
 
 BLOCK_BYTES = 1 << 18  # taken from the network at a time, at most
 REPORT_BYTES = 1 << 20  # between two reports
@@ -113,7 +113,7 @@ def fetch(
         raise AuricleError(f"{path} is there but is not what {url} gives out; move it away and run the same command")
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
         raise AuricleError(f"{url} is no address that can be fetched: expected http:// or https://")
-    with disk_full_is_an_error(path):
+    with refused_writes_are_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         part = _Part(path, url, expected)
         try:

@@ -24,23 +24,48 @@ from auricle.errors import AuricleError
 LOCK_NAME = ".auricle-lock"
 _ATTEMPTS = 5  # to take a folder that others finish with and remove
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REFUSALS = {  # of an operating system that will not write
+    errno.EROFS: "the disk is read-only",
+    errno.EACCES: "permission denied",
+    errno.EPERM: "permission denied",
+    errno.EIO: "the disk reports an error",
+}
 
 
 @contextlib.contextmanager
-def disk_full_is_an_error(path: Path | str) -> Iterator[None]:
-    """Turn the operating system's "no space left" into one sentence about `path`.
+def refused_writes_are_errors(path: Path | str) -> Iterator[None]:
+    """Turn what the operating system says when it cannot write to `path` into one sentence.
 
     Raises
     ------
     AuricleError
-        When the disk, or the user's quota on it, is full.
+        When the disk, or the user's quota on it, is full; when it is read-only or broken; without permission.
     """
     try:
         yield
     except OSError as error:
-        if error.errno not in _DISK_FULL:
-            raise
-        raise AuricleError(f"disk full while writing {path}; free some space and run the same command again") from error
+        if error.errno in _DISK_FULL:
+            raise AuricleError(
+                f"disk full while writing {path}; free some space and run the same command again"
+            ) from error
+        if error.errno in _REFUSALS:
+            raise AuricleError(f"cannot write {path}: {_REFUSALS[error.errno]}; choose another place") from error
+        raise
+
+
+def fill_holes(path: Path) -> None:
+    """Take the disk space of a file that was made long without being written, before it is mapped into memory and is.
+
+    Where a disk gets full under a map, the process ends by a signal and can say nothing.
+
+    Raises
+    ------
+    AuricleError
+        When the disk cannot hold the file.
+    """
+    if hasattr(os, "posix_fallocate"):
+        with refused_writes_are_errors(path), path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
 
 
 def refuse_small_disk(folder: Path, needed: int, what: str) -> None:
@@ -88,21 +113,21 @@ def atomic_write(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex}.tmp{path.suffix}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        with refused_writes_are_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise AuricleError(f"cannot write {path}: {error.filename} is a file, not a folder") from error
     if path.is_dir():
         raise AuricleError(f"cannot write {path}: a folder of that name is in the way")
     try:
-        with disk_full_is_an_error(path):
+        with refused_writes_are_errors(path):
             yield temporary
             _flush_to_disk(temporary)
             temporary.replace(path)
             _flush_to_disk(path.parent)
-    except PermissionError as error:
-        raise AuricleError(f"cannot write {path}: permission denied") from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # of a disk that has become read-only
+            temporary.unlink(missing_ok=True)
 
 
 def _flush_to_disk(path: Path) -> None:
@@ -145,7 +170,7 @@ class FolderLock:
         self._owner: dict[str, str | int] | None = None
 
     def __enter__(self) -> Self:
-        with disk_full_is_an_error(self.folder):
+        with refused_writes_are_errors(self.folder):
             for attempts_left in reversed(range(_ATTEMPTS)):
                 try:
                     self._take()
@@ -176,7 +201,8 @@ class FolderLock:
     ) -> None:
         # A forked child that leaves this block must not give away its parent's lock.
         if self._owner is not None and self._owner["process"] == os.getpid():
-            self.path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):  # a lock that stays says who is gone
+                self.path.unlink(missing_ok=True)
             self._owner = None
 
     def _refuse_a_living_owner(self) -> None:

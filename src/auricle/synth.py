@@ -16,7 +16,7 @@ import soundfile
 
 from auricle import randomness
 from auricle.errors import AuricleError
-from auricle.files import disk_full_is_an_error
+from auricle.files import refused_writes_are_errors
 from auricle.manifest import Manifest
 from auricle.synthesis import (
     EVENTS,
@@ -268,7 +268,7 @@ def _written(out: Path, clips: Iterator[tuple[Row, Sound]]) -> list[Row]:
     rows = []
     for row, sound in clips:
         path = out / row["path"]
-        with disk_full_is_an_error(path):
+        with refused_writes_are_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, np.round(sound * 32767).astype(np.int16), SAMPLE_RATE, subtype="PCM_16")
         rows.append({**row, "seconds": len(sound) / SAMPLE_RATE})

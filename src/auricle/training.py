@@ -29,7 +29,7 @@ from torch import Tensor
 
 from auricle import __version__
 from auricle.errors import AuricleError
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, refused_writes_are_errors
 from auricle.settings import Positive, Settings, SettingsError
 
 STATE_PREFIX = "step-"
@@ -270,7 +270,7 @@ class MetricsFile:
 
     def append(self, values: dict[str, Any]) -> None:
         """Add one line."""
-        with disk_full_is_an_error(self.path), self.path.open("a") as file:
+        with refused_writes_are_errors(self.path), self.path.open("a") as file:
             file.write(json.dumps(values) + "\n")
 
     def read(self) -> list[dict[str, Any]]:

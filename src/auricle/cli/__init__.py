@@ -5,8 +5,9 @@ writes it where it was told, and exits with 0 (done), 1 (one clear sentence) or 
 imports when it runs, so that ``auricle --help`` is there at once.
 """
 
+import os
 import sys
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -87,5 +88,16 @@ def main() -> None:
     except AuricleError as error:
         if "--debug" in sys.argv:
             raise
-        typer.echo(f"auricle: {error}", err=True)
-        raise SystemExit(130 if isinstance(error, Interrupted) else 1) from None
+        status = 130 if isinstance(error, Interrupted) else 1
+        if error.everywhere and os.environ.get("RANK", "0") != "0":  # the first process of a training says it
+            raise SystemExit(status) from None
+        _fail(str(error), status)
+    except OSError as error:  # what a disk does in the middle of work, where nothing better is known than the file
+        if "--debug" in sys.argv or not error.filename:
+            raise
+        _fail(f"{error.filename} cannot be used: {error.strerror}", 1)
+
+
+def _fail(sentence: str, status: int) -> NoReturn:
+    typer.echo(f"auricle: {sentence}", err=True)
+    raise SystemExit(status)

@@ -32,7 +32,7 @@ from auricle.embedding.file import (
     write_rejected,
 )
 from auricle.errors import AuricleError
-from auricle.files import FolderLock, atomic_write, disk_full_is_an_error
+from auricle.files import FolderLock, atomic_write, refused_writes_are_errors
 
 PART_SECONDS = 20.0  # of work at most that a kill undoes
 PART_BYTES = 256 << 20
@@ -251,7 +251,7 @@ class _Part:
         self._embeddings = np.empty((_rows_per_group(job), job.embedding_dim), dtype=np.float32)
         self._waiting = 0
         self.is_whole = True  # nothing was written since the last `advance`
-        with disk_full_is_an_error(path), ExitStack() as stack:
+        with refused_writes_are_errors(path), ExitStack() as stack:
             temporary = stack.enter_context(atomic_write(path))
             self._writer = stack.enter_context(
                 pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **_layout(schema, job))
@@ -301,7 +301,7 @@ class _Part:
             return
         others = pa.concat_tables(self._tables).combine_chunks().columns
         columns = [*others, *self._job.arrays(self._embeddings[: self._waiting])]
-        with disk_full_is_an_error(self.path):
+        with refused_writes_are_errors(self.path):
             self._writer.write_table(pa.table(columns, schema=self.schema))
         self._tables, self._waiting = [], 0
 

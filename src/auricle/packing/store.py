@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Any, Protocol
 
 from auricle.errors import AuricleError
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, refused_writes_are_errors
 
 OPEN_FILES = 256  # that are kept open for reading, at most
 
@@ -171,7 +171,7 @@ class RemoteStore:
         """A copy below `work`."""
         file = work / name
         file.parent.mkdir(parents=True, exist_ok=True)
-        with self._said("read", name), disk_full_is_an_error(file):
+        with self._said("read", name), refused_writes_are_errors(file):
             self._system.get_file(f"{self._root}/{name}", str(file))
         return file
 

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
 
-from auricle.files import disk_full_is_an_error
+from auricle.files import refused_writes_are_errors
 from auricle.packing.layout import BYTES_PER_SAMPLE, Samples, checksum
 
 _BLOCK = 1 << 20  # bytes read at a time
@@ -57,7 +57,7 @@ class WorkingShard:
         self.path, self.journal = work / f"{number:05d}.pcm", work / f"{number:05d}.jsonl"
         self.outcomes: list[Outcome] = []
         self.samples = 0
-        with disk_full_is_an_error(work):
+        with refused_writes_are_errors(work):
             self.path.touch()
             self.journal.touch()
             self._file: IO[bytes] = self.path.open("r+b", buffering=0)
@@ -115,7 +115,7 @@ class WorkingShard:
         self._checksum.update(content)
         self._written += len(samples)
         self._clipped += clipped
-        with disk_full_is_an_error(self.path):
+        with refused_writes_are_errors(self.path):
             _write_all(self._file, content)
 
     def keep(self, row: int) -> Outcome:
@@ -129,7 +129,7 @@ class WorkingShard:
         return self._note(Outcome(row, reason=reason, twin=twin))
 
     def _note(self, outcome: Outcome) -> Outcome:
-        with disk_full_is_an_error(self.journal):
+        with refused_writes_are_errors(self.journal):
             _write_all(self._lines, json.dumps(asdict(outcome)).encode() + b"\n")
         self.outcomes.append(outcome)
         self._start()
@@ -137,7 +137,7 @@ class WorkingShard:
 
     def close(self) -> None:
         """Leave both files as they are, safe from a power cut."""
-        with disk_full_is_an_error(self.path), self._file, self._lines:
+        with refused_writes_are_errors(self.path), self._file, self._lines:
             os.fsync(self._file.fileno())
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from auricle.datasets.windows import WindowedTask
 from auricle.embedding import EmbedProgress, embed_manifest
 from auricle.embedding.file import rejected_path
-from auricle.files import atomic_write
+from auricle.files import atomic_write, fill_holes
 from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 from auricle.models.pooled import is_weighed
@@ -249,6 +249,7 @@ def lay_out(embeddings: Path, *, vectors: Path, clips: Path) -> None:
         rows = file.metadata.num_rows
         dim = file.schema_arrow.field("embedding").type.list_size
         array = open_memmap(vector_file, mode="w+", dtype=np.float32, shape=(rows, dim))
+        fill_holes(vector_file)
         numbers = np.empty(rows, dtype=np.int64)
         row = 0
         for group in range(file.num_row_groups):  # one by one: an iterator over batches reads all of them ahead

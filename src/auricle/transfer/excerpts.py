@@ -23,7 +23,7 @@ from auricle.embedding.bulk import BATCH_SECONDS, BATCH_SECONDS_ON_GPU
 from auricle.embedding.file import Rejected, write_rejected
 from auricle.embedding.pools import Clip
 from auricle.errors import AuricleError
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, fill_holes, refused_writes_are_errors
 from auricle.models.encoder import Encoder
 
 STRETCH_SECONDS = 600.0  # of a recording that are in memory at a time
@@ -86,8 +86,9 @@ def embed_excerpts(
     shape = len(cut), model.embedding_dim
     state = _state(folder, shape)
     mode = "r+" if state["stretches"] else "w+"
-    with disk_full_is_an_error(vectors):
+    with refused_writes_are_errors(vectors):
         array = open_memmap(folder / _PARTIAL, mode=mode, dtype=np.float32, shape=shape if mode == "w+" else None)
+        fill_holes(folder / _PARTIAL)
         on_gpu = device_of(model).type == "cuda"
         samples = round((BATCH_SECONDS_ON_GPU if on_gpu else BATCH_SECONDS) * model.sample_rate)
         embedder = Embedder(model.eval(), batch_samples=samples, precision="float32", frames=False)

@@ -12,7 +12,7 @@ from typing import Any
 
 from auricle import audio
 from auricle.errors import AuricleError
-from auricle.files import atomic_write, disk_full_is_an_error
+from auricle.files import atomic_write, refused_writes_are_errors
 from auricle.manifest import Manifest
 
 PREFIX = "hf:"
@@ -165,6 +165,6 @@ def _write(stored: dict[str, Any], stem: Path) -> Path:
         suffix = next((suffix for magic, suffix in _MAGIC if content.startswith(magic)), ".wav")
     file = stem.with_suffix(suffix)
     if not (file.is_file() and file.stat().st_size == len(content)):
-        with disk_full_is_an_error(file), atomic_write(file) as temporary:
+        with refused_writes_are_errors(file), atomic_write(file) as temporary:
             temporary.write_bytes(content)
     return file
