@@ -14,6 +14,8 @@ from auricle.threads import wait_politely
 REPOSITORY = Path(__file__).resolve().parents[1]
 NEEDED = {"real": "of real audio", "browser": "in a browser"}  # by the mark of tests that CI must not skip
 
+ANNOUNCED = pytest.StashKey[list[str]]()
+
 # As the command line does: spinning threads slow tests on a busy machine down many times.
 wait_politely()
 
@@ -30,6 +32,35 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 def _real_data_folder() -> Path:
     given = os.environ.get("AURICLE_DATA")
     return Path(given) if given else REPOSITORY.parent / "shared" / "data"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--nightly", action="store_true", help="chaos and fuzz at length: make chaos, make fuzz (tests/README.md)"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[ANNOUNCED] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if lines := config.stash[ANNOUNCED]:
+        terminalreporter.section("what was tried")
+        for line in lines:
+            terminalreporter.write_line(line)
+
+
+@pytest.fixture
+def nightly(request: pytest.FixtureRequest) -> bool:
+    """Whether chaos and fuzz go on for long."""
+    return bool(request.config.getoption("--nightly"))
+
+
+@pytest.fixture
+def announce(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Take a line that is printed at the end: what was tried, from which seed."""
+    return lambda line: request.config.stash[ANNOUNCED].append(f"{request.node.name}: {line}")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

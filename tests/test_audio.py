@@ -10,7 +10,7 @@ import scipy.signal
 import soundfile
 
 from auricle import audio
-from auricle.audio import AudioError
+from auricle.audio import AudioError, AudioInfo
 from auricle.errors import AuricleError
 
 RATE = 16000
@@ -242,14 +242,40 @@ def test_a_recording_cut_off_by_an_empty_battery_gives_what_is_there(suffix, sou
     assert np.abs(heard[start] - audio.read(whole, sample_rate=RATE)[start]).max() < 1e-3
 
 
-def test_a_header_that_promises_a_year_does_not_take_the_memory_of_a_year(sound_file):
-    path = sound_file("year.flac", noise(1, RATE))
+def flac_that_states(path, frames):
     content = bytearray(path.read_bytes())
-    content[21] |= 0x0F  # the 36-bit number of samples in STREAMINFO begins in the low half of this byte
-    content[22:26] = b"\xff\xff\xff\xff"
+    content[21] = content[21] & 0xF0 | frames >> 32  # the 36 bits of STREAMINFO (RFC 9639, section 8.2)
+    content[22:26] = struct.pack(">I", frames & 0xFFFFFFFF)
     path.write_bytes(content)
-    assert audio.info(path).seconds > 365 * 24 * 3600 / 10
-    assert 0.4 * RATE < len(audio.read(path, sample_rate=RATE)) <= RATE
+
+
+def test_a_header_that_promises_a_year_is_refused_before_anyone_plans_with_it(sound_file):
+    path = sound_file("year.flac", noise(1, RATE))
+    flac_that_states(path, 2**36 - 1)
+    for look in (audio.info, lambda path: audio.read(path, sample_rate=RATE)):
+        with pytest.raises(AudioError, match=r"promises 1,193 h of sound in [\d.]+ kB: its header is damaged"):
+            look(path)
+
+
+def test_a_stream_whose_header_says_no_length_is_counted(sound_file):
+    path = sound_file("from a pipe.flac", noise(1.5, RATE))
+    flac_that_states(path, 0)
+    assert audio.info(path) == AudioInfo(RATE, 1, round(1.5 * RATE))
+    assert len(audio.read(path, sample_rate=RATE, offset=0.5, duration=2)) == RATE
+
+
+def test_what_a_browser_recorded_has_no_length_and_is_counted(tmp_path):
+    av = pytest.importorskip("av")
+    with av.open(str(tmp_path / "x.webm"), "w", format="webm", options={"live": "1"}) as container:
+        stream = container.add_stream("libopus", rate=48000, layout="mono")
+        for number in range(50):
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 960), np.float32), format="flt", layout="mono")
+            frame.sample_rate, frame.pts = 48000, 960 * number
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    with av.open(str(tmp_path / "x.webm")) as container:
+        assert container.duration is None
+    assert audio.info(tmp_path / "x.webm").seconds == pytest.approx(1, abs=0.05)
 
 
 def test_a_rate_that_nobody_records_at_is_refused(sound_file):

@@ -27,8 +27,8 @@ from auricle.decoding import (
     existing_file,
     needs_pyav,
     open_decoder,
-    opened_by_soundfile,
     pyav_info,
+    soundfile_info,
 )
 from auricle.errors import AuricleError
 from auricle.files import atomic_write
@@ -53,18 +53,15 @@ _MARGIN = 0.05  # s on either side of an excerpt: soxr's filter reaches less tha
 
 
 def info(path: Path | str) -> AudioInfo:
-    """Rate, channels and length of a file, from its header alone.
+    """Rate, channels and length of a file, from its header; where that says no length, by decoding it all.
 
     Raises
     ------
     AudioError
-        When the file is missing, empty or not audio.
+        When the file is missing, empty or not audio, or when its header promises more than such a file can hold.
     """
     path = existing_file(path)
-    if needs_pyav(path):
-        return pyav_info(path)
-    with opened_by_soundfile(path) as file:
-        return AudioInfo(file.samplerate, file.channels, file.frames)
+    return pyav_info(path) if needs_pyav(path) else soundfile_info(path)
 
 
 def read(path: Path | str, *, sample_rate: int, offset: float = 0.0, duration: float | None = None) -> Waveform:

@@ -4,7 +4,10 @@ A decoder gives a file's samples at its own rate, channels averaged, in blocks, 
 wrong with the file into an `AudioError`. Blocks keep memory at what is there, whatever length a header promises.
 """
 
+import os
+import stat
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +17,20 @@ import soundfile
 from numpy.typing import NDArray
 
 from auricle.errors import AuricleError
+from auricle.files import in_units
 from auricle.opus import has_irregular_times
 
 Waveform = NDArray[np.float32]
 
 PYAV_EXTENSIONS = (".m4a", ".mp4", ".aac", ".webm", ".mkv")
 LOWEST_RATE, HIGHEST_RATE = 100, 10_000_000  # Hz: infrasound loggers to ultrasound digitisers
+MOST_FRAMES_PER_BYTE = 20_000  # of silence, FLAC and Opus hold at most some thousand
 
 # Seconds that a decoder needs after a seek until its samples are those of the whole file. Opus converges within 0.08 s
 # (RFC 7845, section 4.6); an MP3 frame borrows from up to 511 bytes before it, 0.5 s at the lowest bit rate.
 _SETTLING = {"OPUS": 0.25, "MPEG_LAYER_III": 0.6}
 _BLOCK = 8192  # frames decoded at a time; what is lost at most where a damaged file breaks off
+_NOT_STATED = 2**63 - 1  # libsndfile's length of a FLAC stream whose encoder could not come back to its header
 
 
 class AudioError(AuricleError):
@@ -51,6 +57,8 @@ class AudioError(AuricleError):
 class AudioInfo:
     """What a file's header says, which a damaged file need not hold.
 
+    Where it says no length, as in what was written to a pipe or by a browser, the file has been decoded and counted.
+
     Attributes
     ----------
     sample_rate : int
@@ -73,17 +81,31 @@ class AudioInfo:
 def existing_file(path: Path | str) -> Path:
     """`path`, which exists and holds at least one byte."""
     path = Path(path)
-    if path.is_dir():
+    state = _state(path)
+    if stat.S_ISDIR(state.st_mode):
         raise AudioError(path, "is a folder, not an audio file")
-    try:
-        size = path.stat().st_size
-    except FileNotFoundError:
-        raise AudioError(path, "does not exist") from None
-    except OSError as error:
-        raise AudioError(path, f"cannot be opened: {error.strerror}") from error
-    if size == 0:
+    if not stat.S_ISREG(state.st_mode):  # reading one could take for ever
+        raise AudioError(path, "is a pipe or a device, not an audio file; save the sound to a file first")
+    if state.st_size == 0:
         raise AudioError(path, "is empty")
     return path
+
+
+def _state(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except FileNotFoundError:
+        raise AudioError(path, "does not exist") from None
+    except (OSError, ValueError) as error:
+        raise AudioError(path, f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _refuse_false_promise(path: Path, frames: float, rate: int) -> None:
+    """Refuse a header that states more sound than a file of this size can hold, before anyone plans with it."""
+    size = _state(path).st_size
+    if frames > MOST_FRAMES_PER_BYTE * size:
+        hours = frames / rate / 3600
+        raise AudioError(path, f"promises {hours:,.0f} h of sound in {in_units(size)}: its header is damaged")
 
 
 def _checked_mono(path: Path, block: Waveform, frames_before: int, sample_rate: int) -> Waveform:
@@ -101,7 +123,10 @@ def _checked_mono(path: Path, block: Waveform, frames_before: int, sample_rate: 
 
 def needs_pyav(path: Path) -> bool:
     """Whether libsndfile does not know the suffix, or would get this Opus file wrong."""
-    return path.suffix.lower() in PYAV_EXTENSIONS or has_irregular_times(path)
+    try:
+        return path.suffix.lower() in PYAV_EXTENSIONS or has_irregular_times(path)
+    except OSError as error:  # it may be another's, or have vanished since it was found
+        raise AudioError(path, f"cannot be opened: {error.strerror}") from error
 
 
 class _ForwardFile(soundfile.SoundFile):  # type: ignore[misc]  # soundfile has no types
@@ -124,7 +149,20 @@ def opened_by_soundfile(path: Path) -> Any:
     if not LOWEST_RATE <= file.samplerate <= HIGHEST_RATE:
         file.close()
         raise AudioError(path, f"cannot be decoded: its header states a sample rate of {file.samplerate} Hz")
+    if file.frames != _NOT_STATED:
+        try:
+            _refuse_false_promise(path, file.frames, file.samplerate)
+        except AudioError:
+            file.close()
+            raise
     return file
+
+
+def soundfile_info(path: Path) -> AudioInfo:
+    """Rate, channels and length as libsndfile finds them."""
+    with opened_by_soundfile(path) as file:
+        found = AudioInfo(file.samplerate, file.channels, file.frames)
+    return _counted(path, found) if found.frames == _NOT_STATED else found
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
@@ -206,18 +244,29 @@ def _open_pyav(path: Path) -> tuple[Any, Any]:
     if not found.rate or not LOWEST_RATE <= found.rate <= HIGHEST_RATE:
         container.close()
         raise AudioError(path, f"cannot be decoded: its header states a sample rate of {found.rate} Hz")
+    try:
+        _refuse_false_promise(path, _stated_frames(container, found), found.rate)
+    except AudioError:
+        container.close()
+        raise
     return container, found
+
+
+def _stated_frames(container: Any, found: Any) -> int:
+    """Samples that an FFmpeg container says it holds; 0 where it does not say."""
+    if found.duration is not None:
+        seconds = float(found.duration * found.time_base)
+    else:
+        seconds = (container.duration or 0) / 1e6  # FFmpeg counts a container in microseconds
+    return max(0, round(seconds * found.rate))
 
 
 def pyav_info(path: Path) -> AudioInfo:
     """Rate, channels and length as FFmpeg finds them; Opus has no rate of its own and is given at 48 kHz."""
     container, found = _open_pyav(path)
     with container:
-        if found.duration is not None:
-            seconds = float(found.duration * found.time_base)
-        else:
-            seconds = (container.duration or 0) / 1e6  # FFmpeg counts a container in microseconds
-        return AudioInfo(found.rate, found.channels, round(seconds * found.rate))
+        info = AudioInfo(found.rate, found.channels, _stated_frames(container, found))
+    return info if info.frames else _counted(path, info)
 
 
 class PyavDecoder:
@@ -262,3 +311,10 @@ Decoder = SoundfileDecoder | PyavDecoder
 def open_decoder(path: Path) -> Decoder:
     """The decoder that knows this file, opened."""
     return PyavDecoder(path) if needs_pyav(path) else SoundfileDecoder(path)
+
+
+def _counted(path: Path, header: AudioInfo) -> AudioInfo:
+    """The same with the length that decoding gives."""
+    with closing(open_decoder(path)) as decoder:
+        frames = sum(len(block) for block in decoder.mono_blocks(0, None))
+    return AudioInfo(header.sample_rate, header.channels, frames)
