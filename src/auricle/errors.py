@@ -7,7 +7,15 @@ status 1; any other exception is a defect of Auricle and keeps its traceback.
 
 
 class AuricleError(Exception):
-    """Something that the user can put right; its text is one clear sentence."""
+    """Something that the user can put right; its text is one clear sentence.
+
+    Attributes
+    ----------
+    everywhere : bool
+        Whether all processes of one training raise it, so that one of them is enough to say it.
+    """
+
+    everywhere = False
 
 
 class Interrupted(AuricleError):  # noqa: N818 (stopping on request is no error)
