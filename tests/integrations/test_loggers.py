@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import wandb
 from mlflow.tracking import MlflowClient
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from typer.testing import CliRunner
@@ -41,6 +42,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     logs = ["--log", "tensorboard", "--log", "wandb", "--log", "mlflow"]
     done = CliRunner(env={"WANDB_MODE": "offline", "MLFLOW_TRACKING_URI": ""}).invoke(app, ["pretrain", *given, *logs])
     assert done.exit_code == 0, done.output
+    wandb.teardown()  # as the end of a process does: only then is all of its file written
     return folder / "out"
 
 

@@ -11,7 +11,7 @@ from auricle.study.run import run_study
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "real_study.yaml"
 SHORT = (
     "pretraining.recipe=byola-2022-small",
-    "pretraining.overrides={steps: 200, batch_size: 32, statistics_crops: 320, cache_gib: 0, sampling: duration}",
+    "pretraining.overrides={steps: 60, batch_size: 32, statistics_crops: 320, cache_gib: 0, sampling: duration}",
     "random_seeds=[0]",
     "models=[random, logmel-stats]",
     "tasks=[esc50, emodb]",
