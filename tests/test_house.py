@@ -16,6 +16,7 @@ ROOMS = [
     {"datasets", "corpora", "models", "neighbours", "alignment", "synth", "synthesis"},
     {
         "training",
+        "processes",
         "embedding",
         "reading",
         "results",

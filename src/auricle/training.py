@@ -27,7 +27,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from auricle import __version__
+from auricle import __version__, processes
 from auricle.errors import AuricleError
 from auricle.files import atomic_write, refused_writes_are_errors
 from auricle.settings import Positive, Settings, SettingsError
@@ -121,6 +121,7 @@ def make_accelerator(*, device: str, precision: str, accumulate: int = 1) -> Acc
         raise AuricleError(f"device is {device!r}: expected auto, cpu or cuda")
     if device == "cuda" and not torch.cuda.is_available():
         raise AuricleError("device is cuda, but this machine has no usable CUDA GPU; use device=cpu")
+    processes.join()
     AcceleratorState._reset_state(reset_partial_state=False)  # two runs in one process may differ in precision
     return Accelerator(
         cpu=device == "cpu" or not torch.cuda.is_available(),
@@ -197,10 +198,12 @@ def refuse_infinite_loss(loss: float, *, step: int, checkpoints: Path, learning_
         return
     states = list_states(checkpoints)
     last = load_state(states[-1]).values["step"] if states else 0
-    raise AuricleError(
+    error = AuricleError(
         f"stopped at step {step}: loss is not finite; last good checkpoint {last}; "
         f"lower learning_rate (now {learning_rate:g})"
     )
+    error.everywhere = True
+    raise error
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from auricle import randomness
 from auricle.models.byola import Trunk
+from auricle.models.global_norm import world_size
 from auricle.models.pooling import maximum_plus_mean
 
 
@@ -65,7 +66,7 @@ class BYOL(nn.Module):
         self.predictor = perceptron(dim, hidden, dim)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 
-    def forward(self, first: Tensor, second: Tensor, index: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, first: Tensor, second: Tensor, index: Tensor, batch: int | None = None) -> tuple[Tensor, Tensor]:
         """Symmetric loss of two views.
 
         Parameters
@@ -74,11 +75,13 @@ class BYOL(nn.Module):
             ``(batch, mels, frames)`` views.
         index
             ``(batch,)`` global sample indices, for the dropout masks.
+        batch
+            Crops of the global batch, of which these may be one process's.
 
         Returns
         -------
         loss
-            Scalar: the sum of both directions, between 0 and 8.
+            Scalar: the sum of both directions, between 0 and 8; its mean over processes is that of the global batch.
         projections
             ``(batch, dim)`` L2-normalised online projections of the first view, detached: what the monitors look at.
         """
@@ -90,6 +93,9 @@ class BYOL(nn.Module):
             with torch.no_grad():
                 targets.append(self.target(view, randomness.keys(self.seed, f"dropout/target{number}", index)))
         loss = regression_loss(predictions[0], targets[1]) + regression_loss(predictions[1], targets[0])
+        if batch is not None:
+            # Processes average their losses, and one may have a row more than another.
+            loss = loss * (len(index) * world_size() / batch)
         return loss, functional.normalize(projections[0].detach().float(), dim=1)
 
     @torch.no_grad()

@@ -15,6 +15,7 @@ from auricle.pretraining.byol import BYOL, effective_rank, spread
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe
 from auricle.pretraining.views import MixupMemory, make_view, standardise
+from auricle.processes import gather_rows
 
 COLLAPSED_SPREAD = 0.2  # of 1/√dim, the spread of evenly distributed projections
 COLLAPSED_RANK = 2.0
@@ -38,11 +39,11 @@ class ByolObjective(Objective):
             device=accelerator.device,
         )
 
-    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
-        """This process's rows of two views of the global batch, ``(rows, mels, frames)`` float32, and their indices."""
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
+        """This process's rows of two views, ``(rows, mels, frames)`` float32, their indices, and the global batch."""
         with torch.no_grad():
             log_mel, _ = self.encoder.normalised_log_mel(batch.waveform)
-            everyone = self.accelerator.gather(log_mel)
+            everyone = gather_rows(log_mel, len(batch.index))
             settings = self.recipe.views
             first, second = (
                 make_view(
@@ -58,7 +59,7 @@ class ByolObjective(Objective):
             )
             if settings.post_norm:
                 first, second = standardise([first, second], reduce=sum_over_processes)
-            return first, second, batch.index[batch.rows]
+            return first, second, batch.index[batch.rows], len(batch.index)
 
     def after_step(self) -> None:
         """The target follows."""

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate import Accelerator
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -18,37 +17,42 @@ from auricle.packing.reader import open_packed, pack_among
 from auricle.pretraining.batches import Batches, BucketedBatches, EqualBatches
 from auricle.pretraining.events import Decoding, Report
 from auricle.pretraining.recipe import Recipe
+from auricle.processes import all_or_none, from_main, rank
 
 _GIB = 1 << 30
 
 
-def open_crops(
-    recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, report: Report
-) -> Crops:
+def open_crops(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, report: Report) -> Crops:
     """Find, measure and, when it fits, decode the recipe's audio; a pack is read as it lies."""
     cutting = _cutting(recipe, encoder)
-    if (pack := pack_among(recipe.data)) is not None:
-        packed = open_packed(pack, **cutting)
+    with all_or_none():
+        pack = pack_among(recipe.data)
+        if pack is not None:
+            packed = open_packed(pack, **cutting)
+        else:
+            stretches, lengths, rejected = clips_module.measure(
+                clips_module.find_stretches(recipe.data), sample_rate=encoder.sample_rate, workers=recipe.workers
+            )
+    if pack is not None:
         return _crops(recipe, packed.clips, packed, members=packed.members(recipe.seed))
-    rate = encoder.sample_rate
-    stretches, lengths, rejected = clips_module.measure(
-        clips_module.find_stretches(recipe.data), sample_rate=rate, workers=recipe.workers
-    )
-    reader: clips_module.ClipReader
-    if stretches and clips_module.decoded_size(lengths) <= recipe.cache_gib * _GIB:
-        cache = folder / "audio"
-        if accelerator.is_main_process:
+    # What the main process decodes is for all, also for one that finds other files and will have to say so.
+    decoded = from_main(bool(stretches) and clips_module.decoded_size(lengths) <= recipe.cache_gib * _GIB)
+    cache = folder / "audio"
+    with all_or_none():
+        if decoded and rank() == 0:
             for share in clips_module.decode(
-                stretches, lengths, sample_rate=rate, folder=cache, workers=recipe.workers
+                stretches, lengths, sample_rate=encoder.sample_rate, folder=cache, workers=recipe.workers
             ):
                 report(Decoding(share))
-        accelerator.wait_for_everyone()
-        reader = clips_module.open_decoded(cache, rejected, **cutting)
-        clips = reader.clips
-    else:
-        reader = clips = clips_module.cut(stretches, lengths, rejected, **cutting)
-    if accelerator.is_main_process:
-        clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
+    with all_or_none():
+        reader: clips_module.ClipReader
+        if decoded:
+            reader = clips_module.open_decoded(cache, rejected, **cutting)
+            clips = reader.clips
+        else:
+            reader = clips = clips_module.cut(stretches, lengths, rejected, **cutting)
+        if rank() == 0:
+            clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
     return _crops(recipe, clips, reader)
 
 
@@ -68,7 +72,18 @@ def batches_of(recipe: Recipe, crops: Crops) -> Batches:
 
 
 def statistics(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, *, padding: bool) -> tuple[float, float]:
-    """Mean and standard deviation of the log-mel of the crops that training sees, with their padding or without."""
+    """Mean and standard deviation of the log-mel of the crops that training sees, with their padding or without.
+
+    The main process measures, so that all normalise alike to the last bit.
+    """
+    found = (0.0, 1.0)
+    with all_or_none():
+        if rank() == 0:
+            found = _measured(recipe, encoder, crops, padding=padding)
+    return from_main(found)
+
+
+def _measured(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, *, padding: bool) -> tuple[float, float]:
     count = min(recipe.statistics_crops, len(crops))
 
     def log_mels() -> Iterator[Tensor]:

@@ -59,7 +59,7 @@ class Objective(ABC):
         self.recipe, self.encoder, self.accelerator = recipe, encoder, accelerator
 
     @abstractmethod
-    def inputs(self, batch: Batch) -> tuple[Tensor, ...]:
+    def inputs(self, batch: Batch) -> tuple[Any, ...]:
         """Arguments of the network for this process's rows; without gradient."""
 
     @abstractmethod

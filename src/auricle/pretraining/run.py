@@ -15,24 +15,22 @@ import itertools
 import math
 import shutil
 import time
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from accelerate import Accelerator
-from torch import Tensor, nn
-from torch.nn import functional
+from torch import nn
 
+from auricle import processes
 from auricle.clips import Crops
 from auricle.errors import AuricleError, Interrupted
-from auricle.files import FolderLock
 from auricle.models import registry
 from auricle.models.architectures import ARCHITECTURES
 from auricle.models.encoder import ModelCard
 from auricle.models.global_norm import sum_over_processes, use_global_batch_norm
 from auricle.models.spectrogram import NormalisedEncoder
-from auricle.pretraining import corpus
+from auricle.pretraining import agreement, corpus
 from auricle.pretraining.batches import Batches
 from auricle.pretraining.byol_objective import ByolObjective
 from auricle.pretraining.events import Event, Held, Note, Plan, Report, Step
@@ -40,6 +38,7 @@ from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
 from auricle.pretraining.validation import Validation
 from auricle.pretraining.wav2vec_objective import Wav2VecObjective
+from auricle.processes import gather_rows, rows_of_batch
 from auricle.training import (
     MetricsFile,
     TrainingState,
@@ -47,8 +46,6 @@ from auricle.training import (
     environment_differences,
     keep_freed_memory,
     learning_rate_at,
-    list_states,
-    load_state,
     make_accelerator,
     optimizer_tensors,
     refuse_infinite_loss,
@@ -119,29 +116,61 @@ def build_encoder(recipe: Recipe) -> NormalisedEncoder:
     return encoder
 
 
-def pretrain(recipe: Recipe, folder: Path, *, report: Report = _say_nothing) -> Path:
+def pretrain(recipe: Recipe, folder: Path, *, go_on: bool = False, report: Report = _say_nothing) -> Path:
     """Start a run in `folder`; returns the folder of the trained model.
+
+    Parameters
+    ----------
+    recipe
+        What to do.
+    folder
+        Of the run; all processes must see the same one.
+    go_on
+        Go on with the run that the folder holds, if it is one of the same recipe.
+    report
+        Is told what happens.
 
     Raises
     ------
     AuricleError
-        When the folder already holds a run, no audio is usable, or the loss is no longer finite.
+        When the folder already holds a run, no audio is usable, the loss is no longer finite, or the processes that
+        train together differ in what they were given, or lose each other.
     Interrupted
         After Ctrl-C or SIGTERM, when the state has been saved.
     """
-    if (folder / "recipe.yaml").exists():
-        raise AuricleError(
-            f"{folder} already holds a run; continue it with: auricle pretrain --resume {folder}, "
-            "or choose another folder"
-        )
-    return _train(recipe, folder, report)
+    with processes.in_contact(_resumption(folder)):
+        with processes.all_or_none():
+            if (folder / "recipe.yaml").exists():
+                _refuse_another_run(recipe, folder, go_on=go_on)
+        return _train(recipe, folder, report)
 
 
 def resume(folder: Path, *, report: Report = _say_nothing) -> Path:
     """Go on with the run in `folder` from its last checkpoint; returns the folder of the trained model."""
-    if not (folder / "recipe.yaml").exists():
-        raise AuricleError(f"{folder} holds no run to resume: it has no recipe.yaml")
-    return _train(load_recipe(folder / "recipe.yaml"), folder, report)
+    with processes.in_contact(_resumption(folder)):
+        with processes.all_or_none():
+            if not (folder / "recipe.yaml").exists():
+                raise AuricleError(f"{folder} holds no run to resume: it has no recipe.yaml")
+            recipe = load_recipe(folder / "recipe.yaml")
+        return _train(recipe, folder, report)
+
+
+def _resumption(folder: Path) -> str:
+    return f"auricle pretrain --resume {folder}"
+
+
+def _refuse_another_run(recipe: Recipe, folder: Path, *, go_on: bool) -> None:
+    if not go_on:
+        raise AuricleError(
+            f"{folder} already holds a run; continue it with: {_resumption(folder)}, or choose another folder"
+        )
+    asked, held = recipe.model_dump(mode="json"), load_recipe(folder / "recipe.yaml").model_dump(mode="json")
+    for key, value in held.items():
+        if asked[key] != value:
+            raise AuricleError(
+                f"{folder} holds another run: its {key} is {value!r}, not {asked[key]!r}; continue it as it is with: "
+                f"{_resumption(folder)}, or choose another folder"
+            )
 
 
 def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
@@ -150,19 +179,18 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     main = accelerator.is_main_process
     if not main:
         report = _say_nothing
-    recipe.rows_of(accelerator)  # refuses a batch that cannot be divided before any work
-    with ExitStack() as stack:
-        if main:
-            stack.enter_context(FolderLock(folder))
-        encoder = build_encoder(recipe)
-        states = list_states(folder / "checkpoints")
-        accelerator.wait_for_everyone()  # nobody may write a state before all have looked
-        crops = corpus.open_crops(recipe, encoder, folder, accelerator, report)
-        batches = corpus.batches_of(recipe, crops)
+    agreement.refuse_different_setups(recipe)
+    with processes.owned(folder):
+        with processes.all_or_none():
+            encoder = build_encoder(recipe)
+        state = agreement.newest_state(folder / "checkpoints")
+        crops = corpus.open_crops(recipe, encoder, folder, report)
+        agreement.refuse_different_data(crops)
+        with processes.all_or_none():
+            batches = corpus.batches_of(recipe, crops)
         steps = recipe.steps or math.ceil((recipe.epochs or 0) * batches.per_epoch / recipe.accumulate)
         run = _prepare(recipe, encoder, folder, accelerator)
-        if states:
-            state = load_state(states[-1])
+        if state is not None:
             run.restore(state)
             for difference in environment_differences(state.values["environment"]):
                 report(Note(f"not bit for bit the run that was interrupted: {difference}"))
@@ -171,11 +199,12 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
             encoder.set_statistics(mean=mean, std=std)
         encoder.card = _card(recipe, crops)
         metrics = MetricsFile(folder / "metrics.jsonl")
-        if main:
-            metrics.cut_back(run.step)
-            if not states:
-                recipe.write(folder / "recipe.yaml")
-                run.save()
+        with processes.all_or_none():
+            if main:
+                metrics.cut_back(run.step)
+                if state is None:
+                    recipe.write(folder / "recipe.yaml")
+                    run.save()
         report(_plan(run, crops, batches, steps))
         _loop(run, crops, batches, steps, metrics, report)
         if main:
@@ -209,7 +238,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
     first, last = run.step * recipe.accumulate, steps * recipe.accumulate
     ahead, mine = itertools.tee(map(batches.index, range(first, last)))
     stream = crops.stream(
-        (index[_rows(len(index), accelerator)] for index in ahead), workers=recipe.workers, trimmed=recipe.bucket
+        (index[rows_of_batch(len(index))] for index in ahead), workers=recipe.workers, trimmed=recipe.bucket
     )
     if run.step == 0:
         _validate(run, validation, network, report)
@@ -224,7 +253,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
                 group["lr"] = rate
             with accelerator.accumulate(network):
                 lengths = crops.lengths(clips).clamp_max(waveform.shape[1]).to(accelerator.device)
-                rows = _rows(len(index), accelerator)
+                rows = rows_of_batch(len(index))
                 batch = Batch(waveform.to(accelerator.device), lengths, index.to(accelerator.device), rows)
                 inputs = objective.inputs(batch)
                 loss, observed = network(*inputs)
@@ -242,7 +271,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
             interrupted = bool(sum_over_processes(torch.tensor(float(stop.is_set()))) > 0)
             checkpoint = run.step % recipe.checkpoint_every == 0 or run.step == steps or interrupted
             if checkpoint or run.step % recipe.log_every == 0:
-                everyone = _gather(observed, len(index), accelerator)
+                everyone = gather_rows(observed, len(index))
                 state = Step(
                     step=run.step,
                     steps=steps,
@@ -271,39 +300,23 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
                 _validate(run, validation, network, report)
                 clock = time.perf_counter()
             if checkpoint:
-                if accelerator.is_main_process:
-                    run.save()
-                accelerator.wait_for_everyone()
+                with processes.all_or_none():
+                    if accelerator.is_main_process:
+                        run.save()
                 clock = time.perf_counter()
             if interrupted and run.step < steps:
-                raise Interrupted(
-                    f"stopped at step {run.step:,}; continue with: auricle pretrain --resume {run.folder}"
-                )
-
-
-def _rows(batch: int, accelerator: Accelerator) -> slice:
-    """Which rows of a batch are this process's."""
-    rank, processes = accelerator.process_index, accelerator.num_processes
-    return slice(batch * rank // processes, batch * (rank + 1) // processes)
-
-
-def _gather(observed: Tensor, batch: int, accelerator: Accelerator) -> Tensor:
-    """What the network observed in all rows of a batch; processes may have one row more or less than others."""
-    most = -(-batch // accelerator.num_processes)
-    padded = functional.pad(observed, (0, 0, 0, most - len(observed)))
-    everyone = accelerator.gather(padded).view(accelerator.num_processes, most, -1)
-    counts = [
-        batch * (rank + 1) // accelerator.num_processes - batch * rank // accelerator.num_processes
-        for rank in range(accelerator.num_processes)
-    ]
-    return torch.cat([rows[:count] for rows, count in zip(everyone, counts, strict=True)])
+                stopped = Interrupted(f"stopped at step {run.step:,}; continue with: {_resumption(run.folder)}")
+                stopped.everywhere = True
+                raise stopped
 
 
 def _open_validation(run: _Run) -> Validation | None:
     recipe = run.recipe
     if not recipe.validation:
         return None
-    crops = corpus.open_validation(recipe, run.encoder)
+    with processes.all_or_none():
+        crops = corpus.open_validation(recipe, run.encoder)
+    agreement.refuse_different_data(crops)
     return Validation(recipe, run.objective, crops, run.accelerator)
 
 
