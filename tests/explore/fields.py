@@ -38,6 +38,11 @@ class Field:
     odd: int
 
 
+def ponds() -> list[str]:
+    """Where each clip was recorded: two in every pond."""
+    return [f"pond {number // 2}" for number in range(CLIPS)]
+
+
 def make_field(folder: Path) -> Field:
     """Two kinds of twelve clips each: frogs on the left of the first dimension, birds on the right."""
     generator = np.random.default_rng(3)
@@ -61,6 +66,7 @@ def make_field(folder: Path) -> Field:
             "label": kinds,
             "level": np.linspace(-60, 0, CLIPS),
             "fold": np.arange(CLIPS) % 3 + 1,
+            "group": ponds(),
             "embedding": pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).ravel()), 4),
         }
     ).replace_schema_metadata({"root": str(sounds), "model": "made by hand"})

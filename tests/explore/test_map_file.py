@@ -106,7 +106,7 @@ def test_a_draw_is_of_so_many_clips_and_depends_on_the_seed(field, tmp_path) -> 
 
 def test_paths_of_several_folders_can_be_coloured_by_folder(field, tmp_path) -> None:
     paths = [f"site {row % 2}/{row}.wav" for row in range(CLIPS)]
-    file = changed(field, tmp_path, path=paths, label=None, level=None, fold=None)
+    file = changed(field, tmp_path, path=paths, label=None, level=None, fold=None, group=None)
     write_map(file, tmp_path / "map.html", method="pca", sound=False)
     first = data_of(tmp_path / "map.html")["columns"][0]
     assert (first["name"], first["classes"]) == ("folder", ["site 0", "site 1"])

@@ -16,7 +16,7 @@ from auricle.report.page import Section, page
 from auricle.transfer.run import evaluate_models
 from auricle.transfer.task_source import Own, find_task
 
-from .fields import CLIPS, NASTY, SECONDS, Field, make_field
+from .fields import CLIPS, NASTY, SECONDS, Field, make_field, ponds
 
 pytestmark = pytest.mark.browser
 
@@ -140,7 +140,7 @@ def test_hidden_clips_cannot_be_hit(html, open_page) -> None:
 def test_any_column_colours_and_a_number_has_a_scale_to_filter_by(html, open_page) -> None:
     opened = open_page(html)
     names = opened.page.locator(".map-colour option").all_inner_texts()
-    assert names == ["label", "level", "fold", "distance from those like it"]
+    assert names == ["label", "level", "fold", "group", "distance from those like it"]
     opened.page.locator(".map-colour").select_option(label="level")
     bins = opened.page.locator(".map-legend button")
     assert bins.count() == 8
@@ -185,7 +185,7 @@ def test_a_lasso_becomes_a_manifest_that_evaluation_takes(html, field, open_page
     opened.page.get_by_role("button", name="Lasso").click()
     lasso_frogs(opened)
     saved = save(opened, "marsh", tmp_path / "marsh.csv")
-    assert saved.read_text(encoding="utf-8").splitlines()[0] == "path,start,end,label"
+    assert saved.read_text(encoding="utf-8").splitlines()[0] == "path,start,end,label,group"
     manifest = Manifest.read(saved).validate(files=True)
     assert [path.name for path in manifest.files] == field.names
     labels = np.array(manifest.column("label"))
@@ -193,6 +193,7 @@ def test_a_lasso_becomes_a_manifest_that_evaluation_takes(html, field, open_page
     mine[field.odd] = False  # it lies in the middle
     assert labels.tolist() == np.where(mine, "marsh", "other").tolist()
     assert manifest.column("end") == [SECONDS] * CLIPS
+    assert manifest.column("group") == ponds()
     task = find_task(str(saved), own=Own())
     summary = evaluate_models(["logmel-stats"], [task], out=tmp_path / "scores.parquet", seeds=range(1), workers=1)
     assert summary.out.exists()

@@ -84,6 +84,12 @@ class Column {
     if (this.values) return short(this.values[index]);
     return this.codes[index] < 0 ? "unknown" : this.classes[this.codes[index]];
   }
+
+  // As it stands in a table: not rounded, nothing where unknown.
+  exactly(index) {
+    if (this.values) return Number.isNaN(this.values[index]) ? "" : this.values[index];
+    return this.codes[index] < 0 ? "" : this.classes[this.codes[index]];
+  }
 }
 
 class Clips {

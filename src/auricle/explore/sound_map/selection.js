@@ -1,6 +1,7 @@
 // What was lassoed, or picked clip by clip; saved as a manifest in which it bears a name and the rest is `other`.
 
 const OTHER = "other";
+const KEPT = ["group", "cluster"]; // columns that evaluation wants: what must not straddle splits, what is drawn as one
 
 // A field of CSV; quoted where it must be (RFC 4180).
 function field(value) {
@@ -71,10 +72,12 @@ class Selection {
 
   csv(label) {
     const { clips } = this, folder = this.folder.value.trim(), seconds = (values, at) => (values && !Number.isNaN(values[at]) ? values[at] : "");
+    const kept = clips.columns.filter((column) => KEPT.includes(column.name));
     const lines = clips.paths.map((path, at) => [
       joined(folder, path), seconds(clips.starts, at), seconds(clips.ends, at), clips.selected[at] ? label : OTHER,
+      ...kept.map((column) => column.exactly(at)),
     ].map(field).join(","));
-    return ["path,start,end,label", ...lines, ""].join("\n");
+    return [["path", "start", "end", "label", ...kept.map((column) => column.name)].join(","), ...lines, ""].join("\n");
   }
 
   export() {
