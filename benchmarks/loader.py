@@ -26,24 +26,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import soundfile
 import torch
 
 from auricle import clips as clips_module
 from auricle.clips import Crops
 from auricle.manifest import Manifest
-from auricle.packing.layout import FORMAT, INDEX, INFO, SAMPLE_RATE, SCHEMA, VERSION, shard_name
+from auricle.packing.layout import SAMPLE_RATE
 from auricle.packing.reader import open_packed
 from auricle.packing.run import pack
+from auricle.packing.sparse import write_sparse_pack
 from auricle.training import keep_freed_memory
 
 CROP_SAMPLES = 15_200
 BATCH = 256  # crops that are read at a time, as byola-2022 takes them
 CUTTING = {"sample_rate": SAMPLE_RATE, "clip_seconds": 10.0, "crop_seconds": 0.95}
 HOURS = (10, 100, 1_000, 10_000)
-CLIP_SAMPLES = 10 * SAMPLE_RATE
-CLIPS_PER_SHARD = 3_355  # of 10 s: a shard of 1 GiB
 
 
 def write_files(folder: Path, rate: int, clips: int) -> None:
@@ -102,42 +100,6 @@ def step_clips_per_second(batch: int, steps: int) -> float:
 # --- memory
 
 
-def write_sparse_pack(folder: Path, hours: int) -> None:
-    """A pack of silence that takes no room on the disk: its shards are holes."""
-    clips = round(hours * 3600 / 10)
-    number = np.arange(clips)
-    shards = number // CLIPS_PER_SHARD
-    sizes = (np.bincount(shards) * CLIP_SAMPLES * 2).tolist()
-    (folder / "shards").mkdir(parents=True)
-    for shard, size in enumerate(sizes):
-        with (folder / shard_name(shard)).open("wb") as file:
-            file.truncate(size)
-    columns = {
-        "path": pa.array([f"{clip:07d}.flac" for clip in number]),
-        "start": pa.array(np.zeros(clips)),
-        "end": pa.nulls(clips, pa.float64()),
-        "corpus": pa.array(["silence"] * clips),
-        "weight": pa.array(np.ones(clips)),
-        "shard": pa.array(shards.astype(np.int32)),
-        "offset": pa.array((number % CLIPS_PER_SHARD) * CLIP_SAMPLES),
-        "samples": pa.array(np.full(clips, CLIP_SAMPLES)),
-        "clipped": pa.array(np.zeros(clips, dtype=np.int64)),
-        "checksum": pa.array([bytes(16)] * clips, pa.binary(16)),
-    }
-    with pa.ipc.new_file(folder / INDEX, SCHEMA) as writer:
-        writer.write_table(pa.table(columns, schema=SCHEMA))
-    info = {
-        "format": FORMAT,
-        "version": VERSION,
-        "complete": True,
-        "root": "/",
-        "clips": clips,
-        "shards": sizes,
-        "files": clips,
-    }
-    (folder / INFO).write_text(json.dumps(info))
-
-
 def memory_in_use() -> float:
     """MB of this process that are no pages of files."""
     lines = Path("/proc/self/status").read_text().splitlines()
@@ -160,7 +122,7 @@ def memory_by_hours(work: Path, hours: tuple[int, ...], count: int) -> dict[str,
     found = {}
     for number in hours:
         folder = work / f"sparse-{number}"
-        write_sparse_pack(folder, number)
+        write_sparse_pack(folder, hours=number)
         command = [sys.executable, __file__, "--memory-of", str(folder), "--count", str(count)]
         output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
         found[str(number)] = round(float(output), 1)

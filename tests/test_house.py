@@ -17,6 +17,7 @@ ROOMS = [
     {
         "training",
         "processes",
+        "run_folder",
         "embedding",
         "reading",
         "results",

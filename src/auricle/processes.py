@@ -7,11 +7,9 @@ process alone nothing here does anything.
 
 import os
 import socket
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, TypeVar
 
 import torch
@@ -20,12 +18,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from auricle.errors import AuricleError
-from auricle.files import FolderLock
 from auricle.models.global_norm import world_size
 
 PATIENCE = 1800.0  # s that a process waits for the others, where AURICLE_PATIENCE does not say otherwise
 _PREPARING = timedelta(days=1)  # that one may prepare while the others wait: decode, measure, write a checkpoint
-_FOLDER_DELAY = 65.0  # s after which every node sees a new file of a shared folder; NFS keeps names for up to 60
 
 _T = TypeVar("_T")
 _groups: list[dist.ProcessGroup] = []  # the one that agreements are made in
@@ -159,7 +155,7 @@ def all_or_none() -> Iterator[None]:
     if first is None:
         return
     host, text = said[first] or ("", "")
-    if mine is None or str(mine) != text:
+    if mine is None or str(mine) != text or first > 0:
         mine = AuricleError(f"process {first} on {host}: {text}" if first else text)
     mine.everywhere = True
     raise mine
@@ -193,37 +189,6 @@ def agree(what: str, mine: Mapping[str, Any], remedy: str) -> None:
                 )
                 error.everywhere = True
                 raise error
-
-
-@contextmanager
-def owned(folder: Path) -> Iterator[None]:
-    """Let the main process own a folder that all processes see.
-
-    Raises
-    ------
-    AuricleError
-        When another job owns it, or it is not the same for all processes.
-    """
-    lock = FolderLock(folder)
-    with ExitStack() as stack:
-        with all_or_none():
-            if rank() == 0:
-                stack.enter_context(lock)
-        owner = from_main(lock.path.read_text() if rank() == 0 else "")
-        with all_or_none():
-            _wait_for(lock.path, owner)
-        yield
-
-
-def _wait_for(path: Path, content: str) -> None:
-    """Until a file that another process wrote is there."""
-    deadline = time.monotonic() + min(_FOLDER_DELAY, patience())
-    while not path.exists() or path.read_text() != content:
-        if time.monotonic() > deadline:
-            raise AuricleError(
-                f"{path.parent} is not the folder that process 0 writes to: put the run where all nodes see it"
-            )
-        time.sleep(0.1)
 
 
 def rows_of_batch(batch: int, process: int | None = None) -> slice:

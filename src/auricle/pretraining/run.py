@@ -22,7 +22,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from auricle import processes
+from auricle import processes, run_folder
 from auricle.clips import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.models import registry
@@ -180,7 +180,7 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     if not main:
         report = _say_nothing
     agreement.refuse_different_setups(recipe)
-    with processes.owned(folder):
+    with run_folder.owned(folder, say=lambda text: report(Note(text))):
         with processes.all_or_none():
             encoder = build_encoder(recipe)
         state = agreement.newest_state(folder / "checkpoints")
