@@ -59,6 +59,9 @@ def progress(now):
     time.sleep(given["pause"])
 
 manifest = manifest_of(given["inputs"])
+if "shard" in given["options"]:
+    from auricle.embedding.shares import Shard
+    given["options"]["shard"] = Shard(*given["options"]["shard"])
 try:
     summary = bulk.embed_manifest(
         load(given["model"]), manifest, out=given["out"], workers=2, progress=progress, **given["options"]

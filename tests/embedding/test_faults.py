@@ -17,7 +17,7 @@ import pytest
 import soundfile
 
 from auricle import audio
-from auricle.embedding import bulk, embed_manifest, parts, read_embeddings
+from auricle.embedding import EmbedProgress, bulk, embed_manifest, parts, read_embeddings
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.models.registry import load
@@ -245,7 +245,7 @@ def test_a_stop_between_parts_keeps_whole_pools(sounds: Path, tmp_path: Path) ->
     manifest = Manifest.from_folder(sounds)
     events = []
 
-    def stop(event: bulk.EmbedProgress) -> None:
+    def stop(event: EmbedProgress) -> None:
         events.append(event.done)
         if event.done > 40:
             raise KeyboardInterrupt
@@ -295,7 +295,7 @@ def test_a_complete_file_is_left_alone_and_another_job_refused(sounds: Path, tmp
 def stopped_job(manifest: Manifest, out: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Parts of a job with logmel-stats that was interrupted."""
 
-    def stop(event: bulk.EmbedProgress) -> None:
+    def stop(event: EmbedProgress) -> None:
         if event.done > 100:
             raise KeyboardInterrupt
 

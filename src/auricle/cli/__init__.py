@@ -14,7 +14,7 @@ import typer
 from auricle import __version__
 from auricle.cli.corpora import corpora
 from auricle.cli.curation import duplicates, outliers
-from auricle.cli.embedding import describe, embed
+from auricle.cli.embedding import describe, embed, merge
 from auricle.cli.evaluation import evaluate, merge_results, predict
 from auricle.cli.explanation import explain
 from auricle.cli.export import export
@@ -66,6 +66,7 @@ app.command()(corpora)
 app.command()(pack)
 app.command(name="import")(import_model)
 app.command()(embed)
+app.command()(merge)
 app.command()(describe)
 app.command()(predict)
 app.command()(evaluate)

@@ -7,9 +7,11 @@ not be embedded.
 
 import csv
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -32,7 +34,25 @@ _ABOUT_CONTENT = {  # what makes two jobs different, and how an error calls it
     "hop": "hop",
     "frames": "frames",
     "precision": "precision",
+    "share": "share of the clips",
 }
+
+
+class Share(NamedTuple):
+    """The rows of a manifest that a shard, the `number`-th of so many, holds: from `first` on, up to before `end`."""
+
+    number: int
+    of: int
+    first: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.of}, rows {self.first} to {self.end}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From its text."""
+        return cls(*map(int, re.findall(r"\d+", text)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,6 +80,8 @@ class Job:
         then ``scores``.
     apart
         Whether each name is a column of its own, in which values may be missing.
+    share
+        Of a shard, which one of how many, and its rows of the manifest; no key of files that hold everything.
     """
 
     model: str
@@ -74,6 +96,33 @@ class Job:
     embedding_dim: int
     names: tuple[str, ...] = ()
     apart: bool = False
+    share: Share | None = None
+
+    @classmethod
+    def from_metadata(cls, metadata: dict[str, str]) -> Self:
+        """The job whose :meth:`metadata` this is.
+
+        Raises
+        ------
+        KeyError, ValueError
+            When it is of something else.
+        """
+        window, hop = (float(metadata[name]) if metadata[name] else None for name in ("window", "hop"))
+        return cls(
+            model=metadata["model"],
+            weights_fingerprint=metadata["weights_fingerprint"],
+            manifest_fingerprint=metadata["manifest_fingerprint"],
+            root=metadata["root"],
+            window=window,
+            hop=hop,
+            frames=metadata["frames"] == "true",
+            precision=metadata["precision"],
+            sample_rate=int(metadata["sample_rate"]),
+            embedding_dim=int(metadata["embedding_dim"]),
+            names=tuple(json.loads(metadata["names"])) if metadata["names"] else (),
+            apart=metadata["apart"] == "true",
+            share=Share.parse(metadata["share"]) if "share" in metadata else None,
+        )
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -98,13 +147,15 @@ class Job:
         texts = {key: "" if value is None else str(value) for key, value in asdict(self).items()}
         texts["names"] = json.dumps(self.names, ensure_ascii=False) if self.names else ""
         flags = {"frames": str(self.frames).lower(), "apart": str(self.apart).lower()}
+        if self.share is None:
+            del texts["share"]
         return texts | flags | {"auricle_version": __version__}
 
     def difference(self, metadata: dict[str, str]) -> str | None:
         """What another file's metadata says otherwise, as a phrase; None when it is of the same job."""
-        mine = self.metadata()
+        mine = {"share": ""} | self.metadata()
         for key, name in _ABOUT_CONTENT.items():
-            theirs = metadata.get(key)
+            theirs = metadata.get(key, "" if key == "share" else None)
             if theirs is None:
                 return f"it does not say its {name}"
             if theirs != mine[key]:
@@ -256,7 +307,13 @@ def metadata_of(path: Path) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in pairs.items() if key != b"ARROW:schema"}
 
 
-def write_rejected(rejected: list[Rejected], path: Path) -> None:
+def read_rejected(path: Path) -> list[Rejected]:
+    """What :func:`write_rejected` wrote."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return [Rejected(**row) for row in csv.DictReader(file)]
+
+
+def write_rejected(rejected: Sequence[Rejected], path: Path) -> None:
     """Write a table of what cannot be used: path, reason."""
     with atomic_write(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

@@ -5,15 +5,11 @@ says from which row of the manifest to which it goes. At the end they are joined
 """
 
 import contextlib
-import csv
-import math
-import shutil
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -27,16 +23,15 @@ from auricle.embedding.file import (
     Job,
     Rejected,
     metadata_of,
-    rejected_path,
-    summary_of,
+    read_rejected,
     write_rejected,
 )
+from auricle.embedding.joining import NothingUsableError, join, layout, rows_per_group
 from auricle.errors import AuricleError
 from auricle.files import FolderLock, atomic_write, refused_writes_are_errors
 
 PART_SECONDS = 20.0  # of work at most that a kill undoes
 PART_BYTES = 256 << 20
-ROW_GROUP_BYTES = 16 << 20  # writing one takes several times its size
 
 _PART_NAME = "part-{:06d}"
 
@@ -59,6 +54,8 @@ class Parts:
         What it holds. Parts of the same job are gone on from.
     columns
         Schema of the table before ``start``, ``end`` and what is computed.
+    begin
+        Where the job starts; by default with the first clip.
 
     Attributes
     ----------
@@ -75,10 +72,10 @@ class Parts:
         On entering: when another process writes there, or when the parts there are of another job.
     """
 
-    def __init__(self, out: Path, job: Job, columns: pa.Schema) -> None:
+    def __init__(self, out: Path, job: Job, columns: pa.Schema, *, begin: Position | None = None) -> None:
         self.out, self.job = out, job
         self.folder = out.with_name(out.name + ".parts")
-        self.position = Position(0)
+        self.position = begin or Position(0)
         self.seconds = 0.0
         self.rejected: list[Rejected] = []
         times = [("start", pa.float64()), ("end", pa.float64())]
@@ -121,8 +118,7 @@ class Parts:
                 metadata = metadata_of(path)
                 start, end = (Position(*map(int, metadata[key].split())) for key in ("from", "to"))
                 seconds = float(metadata["seconds"])
-                with _rejected_beside(path).open(newline="", encoding="utf-8") as file:
-                    rejected = [Rejected(**row) for row in csv.DictReader(file)]
+                rejected = read_rejected(_rejected_beside(path))
             except (pa.ArrowInvalid, OSError, KeyError, ValueError, TypeError):
                 break  # damaged: made again
             different = self.job.difference(metadata)
@@ -170,6 +166,13 @@ class Parts:
             part.close(keep=True)
             self._finished.append(part.path)
 
+    def rewind(self) -> None:
+        """Forget what was written since the last :meth:`advance`, of a part that began there."""
+        if self._part is not None and not self._part.is_whole:
+            part, self._part = self._part, None
+            part.close(keep=False)
+            self.position = part.start
+
     def finish(self, *, clips: int) -> EmbedSummary:
         """Join the parts of all `clips` rows of the manifest into the file, and remove them.
 
@@ -178,53 +181,25 @@ class Parts:
         AuricleError
             When every clip was rejected, or when the disk cannot hold the file beside its parts.
         """
+        if not self._finished and self._part is None:
+            self.advance(self.position, seconds=0.0, rejected=[])  # a shard without clips is a file without rows
         self.close_part()
-        rows = sum(pq.read_metadata(path).num_rows for path in self._finished)
-        if self.rejected:
-            write_rejected(self.rejected, rejected_path(self.out))
-        else:
-            rejected_path(self.out).unlink(missing_ok=True)
-        if rows == 0:
+        try:
+            summary = join(
+                self._finished,
+                self.out,
+                job=self.job,
+                schema=self.schema,
+                folder=self.folder,
+                clips=clips,
+                seconds=self.seconds,
+                rejected=self.rejected,
+            )
+        except NothingUsableError:
             self.discard()
-            first = self.rejected[0]
-            raise AuricleError(
-                f"no usable audio: all {clips} clips were rejected, the first is {first.path}: {first.reason}"
-            )
-        counts = {"rows": rows, "clips": clips, "seconds": self.seconds, "rejected": len(self.rejected)}
-        metadata = self.job.metadata() | {key: str(value) for key, value in counts.items()}
-        self._check_space()
-        joined = self.folder / self.out.name  # a kill leaves nothing beside `out`
-        schema = self.schema.with_metadata(metadata)
-        with (
-            atomic_write(joined) as temporary,
-            pq.ParquetWriter(temporary, schema, **_layout(schema, self.job)) as writer,
-        ):
-            for group in self._row_groups():
-                writer.write_table(group)
-        joined.replace(self.out)
+            raise
         self.discard()
-        return summary_of(self.out, metadata, was_complete=False)
-
-    def _check_space(self) -> None:
-        missing = sum(path.stat().st_size for path in self._finished) - shutil.disk_usage(self.folder).free
-        if missing > 0:
-            amount = math.ceil(missing / 1e8) / 10
-            raise AuricleError(
-                f"disk full before {self.out} could be joined; finished parts are kept; "
-                f"free {amount:.1f} GB and run the same command again"
-            )
-
-    def _row_groups(self) -> Iterator[pa.Table]:
-        waiting: list[pa.Table] = []
-        for path in self._finished:
-            with pq.ParquetFile(path) as part:
-                for number in range(part.num_row_groups):
-                    waiting.append(part.read_row_group(number).replace_schema_metadata())
-                    if sum(map(len, waiting)) >= _rows_per_group(self.job):
-                        yield pa.concat_tables(waiting)
-                        waiting = []
-        if waiting:
-            yield pa.concat_tables(waiting)
+        return summary
 
     def discard(self) -> None:
         """Remove the finished parts."""
@@ -248,13 +223,13 @@ class _Part:
         self._bytes = 0
         self._tables: list[pa.Table] = []
         # Filled row by row: arrays that are kept one by one leave holes in the memory that the encoder works in.
-        self._embeddings = np.empty((_rows_per_group(job), job.embedding_dim), dtype=np.float32)
+        self._embeddings = np.empty((rows_per_group(job), job.embedding_dim), dtype=np.float32)
         self._waiting = 0
         self.is_whole = True  # nothing was written since the last `advance`
         with refused_writes_are_errors(path), ExitStack() as stack:
             temporary = stack.enter_context(atomic_write(path))
             self._writer = stack.enter_context(
-                pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **_layout(schema, job))
+                pq.ParquetWriter(temporary, schema.with_metadata(job.metadata()), **layout(schema, job))
             )
             self._open = stack.pop_all()
 
@@ -313,13 +288,3 @@ class _DiscardedError(Exception):
 def _rejected_beside(part: Path) -> Path:
     # The underscore keeps it out when someone reads the folder as one Parquet data set.
     return part.with_name(f"_{part.stem}{REJECTED_SUFFIX}")
-
-
-def _rows_per_group(job: Job) -> int:
-    return max(1, ROW_GROUP_BYTES // (4 * job.embedding_dim))
-
-
-def _layout(schema: pa.Schema, job: Job) -> dict[str, Any]:
-    """How columns are stored: embeddings as they are (they do not shrink, and dictionaries would cost time)."""
-    others = [field.name for field in schema if not pa.types.is_nested(field.type) and field.name not in job.columns]
-    return {"compression": "none", "use_dictionary": others, "write_statistics": others}

@@ -1,11 +1,11 @@
 """From files to pools: some minutes of sound, in the manifest's order, that are embedded together.
 
-Where a pool ends depends on nothing but the sound and where the last pool ended. A job that was killed and goes on
-where a pool ended therefore makes the same pools, and from them the same numbers, as an undisturbed one.
+Where a pool ends depends on nothing but the sound, where the last pool ended and where blocks do. A job that was killed
+and goes on where a pool ended therefore makes the same pools, and from them the same numbers, as an undisturbed one.
 """
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 
@@ -85,7 +85,7 @@ class LongClip(NamedTuple):
     row: int
     start: float
     end: float | None
-    recording: Recording
+    recording: Iterable[Waveform]
 
 
 @dataclass
@@ -125,14 +125,39 @@ class Pool:
 
 
 def pools(
-    readers: Readers, manifest: Manifest, begin: Position, *, windows: Windows | None, samples: int
+    readers: Readers,
+    manifest: Manifest,
+    begin: Position,
+    end: int,
+    *,
+    borders: Collection[int],
+    windows: Windows | None,
+    samples: int,
 ) -> Iterator[Pool]:
-    """The clips of a manifest from `begin` on, in pools of about `samples`."""
+    """The clips of a manifest from `begin` to row `end`, in pools of about `samples`, none of which goes over a border.
+
+    Parameters
+    ----------
+    readers
+        What decodes.
+    manifest
+        The clips.
+    begin, end
+        The first clip, or a window in it, and the row after the last.
+    borders
+        Rows of the manifest at which a pool starts (:class:`auricle.embedding.shares.Blocks`).
+    windows
+        How clips are cut; None where they are not.
+    samples
+        Of a pool, about.
+    """
     rate = readers.sample_rate
-    starts = [start or 0.0 for start in manifest.column("start")] if manifest.has("start") else [0.0] * len(manifest)
-    ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
-    files = manifest.files
-    rows = range(begin.row, len(manifest))
+    # A slice: whoever asks for one block of a million clips does not pay for the million.
+    asked = Manifest(manifest.table.slice(begin.row, end - begin.row), manifest.root, manifest.source)
+    starts = dict(enumerate(map(_or_zero, _column(asked, "start")), start=begin.row))
+    ends = dict(enumerate(_column(asked, "end"), start=begin.row))
+    files = dict(enumerate(asked.files, start=begin.row))
+    rows = range(begin.row, end)
     requests = (Request(files[row], starts[row], _duration(starts[row], ends[row])) for row in rows)
     pool = Pool(begin)
     for row, sound in zip(rows, readers.read(requests), strict=True):
@@ -144,11 +169,11 @@ def pools(
             try:
                 blocks = sound if isinstance(sound, Recording) else [sound]
                 for number, (offset, waveform) in enumerate(windows.cut(blocks, rate)):
-                    end = offset + len(waveform) / rate
-                    new, read = end - max(read, offset), end
+                    until = offset + len(waveform) / rate
+                    new, read = until - max(read, offset), until
                     if Position(row, number) < begin:
                         continue
-                    pool.add(Clip(row, start + offset, start + end, waveform), seconds=new)
+                    pool.add(Clip(row, start + offset, start + until, waveform), seconds=new)
                     pool.until = Position(row, number + 1)
                     if pool.is_full(samples):
                         yield pool
@@ -162,14 +187,21 @@ def pools(
             yield Pool(Position(row + 1), long=LongClip(row, start, ends[row], sound))
             pool = Pool(Position(row + 1))
         else:
-            end = end_of(start, ends[row], len(sound), rate)
-            pool.add(Clip(row, start, end, sound), seconds=len(sound) / rate)
+            pool.add(Clip(row, start, end_of(start, ends[row], len(sound), rate), sound), seconds=len(sound) / rate)
         pool.until = Position(row + 1)
-        if pool.is_full(samples):
+        if pool.is_full(samples) or (row + 1 in borders and (pool.clips or pool.rejected)):
             yield pool
             pool = Pool(pool.until)
     if pool.clips or pool.rejected:
         yield pool
+
+
+def _column(manifest: Manifest, name: str) -> list[float | None]:
+    return manifest.column(name) if manifest.has(name) else [None] * len(manifest)
+
+
+def _or_zero(start: float | None) -> float:
+    return start or 0.0
 
 
 def _duration(start: float, end: float | None) -> float | None:
