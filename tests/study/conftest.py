@@ -10,6 +10,7 @@ TINY = (
     "random_seeds=[0, 1]",
     "models=[random, logmel-stats]",
     "tasks=[event, voice-activity]",
+    "matches={speech: [voice-activity], non-speech: [event]}",
     "probe={seeds: [0], overrides: {epochs: 5, learning_rate: 0.01, standardise: true}}",
     "map.clips=20",
 )

@@ -8,7 +8,7 @@ from auricle import synth
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.study import sources
-from auricle.study.sources import find_diet, find_task, overlap
+from auricle.study.sources import find_diet, find_diets, find_part, find_task, of_equal_hours, overlap, served
 from auricle.transfer.task import Task
 
 ROWS = [
@@ -72,4 +72,45 @@ def test_the_sound_world_says_what_it_has(tmp_path: Path) -> None:
     with pytest.raises(AuricleError, match="the sound world has no task rhythm; it has event"):
         sources.world_tasks(world, ["rhythm"])
     with pytest.raises(AuricleError, match="the sound world has no unlabelled music; it has speech, non-speech"):
-        sources.world_diet(world, "songs", ["music"])
+        sources.world_part(world, "music")
+
+
+def test_what_a_task_is_made_of_is_left_out_of_its_diets(root: Path) -> None:
+    Manifest.from_rows(ROWS, root=root).write(root / "other.csv")
+    tasks = [find_task(name, root) for name in ("task.csv", "other.csv")]
+    diets = [find_diet("wide", ["task.csv", "more"], root), find_diet("narrow", ["more"], root)]
+    heard = served(diets, tasks)
+    assert heard["wide", "task"].name == "wide without task"
+    assert heard["wide", "task"].sources == ("more",)
+    assert {heard["wide", "other"].name, heard["narrow", "task"].name} == {"wide", "narrow"}
+    with pytest.raises(AuricleError, match="task cannot be scored without it"):
+        find_diet("own", ["task.csv"], root).without("task")
+
+
+def test_diets_of_equal_hours_are_as_long_as_the_shortest(root: Path, sound_file, tone) -> None:
+    sound_file("long/f.wav", tone(800.0, seconds=2.0))
+    diets = [find_diet(name, [name], root) for name in ("more", "long")]
+    short, cut = of_equal_hours(diets, seed=0)
+    assert short.most_seconds == pytest.approx(0.6)  # two clips of 0.3 s
+    assert cut.most_seconds == pytest.approx(0.6)
+    assert [end for _, _, end in cut.clips()] == [pytest.approx(0.6)]
+    assert of_equal_hours(diets, seed=0)[1].sound == cut.sound
+
+
+def test_a_mixture_of_diets_has_the_same_share_of_each(root: Path, sound_file, tone) -> None:
+    sound_file("long/f.wav", tone(800.0, seconds=2.0))
+    diets = find_diets(
+        {"short": ["more"], "long": ["long", "task.csv"], "both": ["short", "long"]},
+        lambda source: find_part(source, root),
+    )
+    assert diets[2].sources == ("more", "long", "task.csv")
+    assert diets[2].most_seconds == pytest.approx(1.2)
+    *_, both = of_equal_hours(diets, seed=0)
+    spans = {Path(path).parent.name: 0.0 for path, _, _ in both.clips()}
+    assert both.most_seconds == pytest.approx(0.6)
+    for (path, _, _), seconds in both.lengths[0].items():
+        spans[Path(path).parent.name] += seconds
+    assert spans["more"] == pytest.approx(0.3)
+    without = diets[2].without("task")
+    assert without is not None
+    assert (without.sources, without.mixed) == (("more", "long"), ("short", "long"))

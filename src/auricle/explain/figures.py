@@ -33,6 +33,7 @@ _STRONGEST = 14  # descriptors that the figure of layers shows
 _STRONGEST_OF_A_TASK = 6
 _OF_A_FAMILY = 3  # of those at most: a dozen bands of energy say one thing
 _PANELS_IN_A_ROW = 2
+_BETWEEN_PICTURES = 0.14  # inches
 _EXTRA_COLOURINGS = ("pitch", "sex")  # columns that pictures are re-coloured by, where a task has them
 
 
@@ -52,25 +53,27 @@ def short(name: str, length: int = 22) -> str:
 
 
 def descriptors(explanation: Explanation) -> str:
-    """Descriptors × models: averages over tasks of retained correlations, and beside them of all."""
+    """Descriptors × models: averages over tasks of retained correlations, of all, and of all partial ones."""
     lines: list[str | None] = []
     families: list[tuple[int, str]] = []
     for family, columns in explanation.families().items():
         lines += [None] * bool(lines)
         families.append((len(lines), family))
         lines += [None, *columns]
-    shown = np.full((2, len(lines), len(explanation.models)), np.nan)
+    shown = np.full((3, len(lines), len(explanation.models)), np.nan)
     for place, column in enumerate(lines):
         for number, model in enumerate(explanation.models):
             if column is not None:
                 found = explanation.over_tasks(model.name, column)
-                shown[:, place, number] = np.array([found.retained, found.every], dtype=np.float64)
+                partial = explanation.partial_over_tasks(model.name, column)
+                averages = [found.retained, found.every, partial.every]
+                shown[:, place, number] = np.array(averages, dtype=np.float64)
     top = _top(shown)
     with page_figure(1.3 + _ROW * len(lines)) as figure:
-        panels = figure.subplots(1, 2, sharey=True)
-        titles = ("significant and above 0", "all tasks")
+        panels = figure.subplots(1, 3, sharey=True)
+        titles = ("significant and above 0", "all tasks", "all tasks, partial")
         for axes, values, title in zip(panels, shown, titles, strict=True):
-            _heat(axes, values, [short(model.name) for model in explanation.models], top=top, width=3.8)
+            _heat(axes, values, [short(model.name) for model in explanation.models], top=top, width=2.5)
             axes.set_title(title, pad=8)
         panels[0].set_yticks(range(len(lines)), ["" if column is None else title_of(column) for column in lines])
         for place, family in families:
@@ -193,7 +196,7 @@ def _under_ceiling(axes: Axes, explanation: Explanation, task: TaskClips) -> Non
     axes.set_yticks(range(len(columns) + 1), ["noise ceiling", *(title_of(column) for column in columns)])
     axes.set_ylim(len(columns) + 0.5, -0.5)
     axes.set_xlim(min(0.0, axes.get_xlim()[0]) - 0.02, 1.02)
-    axes.set_title(task.name)
+    axes.set_title(task.name, loc="right")  # a long name then runs over the descriptors' names, where there is room
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
@@ -214,7 +217,8 @@ def pictures(shown: Sequence[Picture]) -> str:
         panels_of += [(picture, column) for column in _EXTRA_COLOURINGS if picture.task.manifest.has(column)]
     columns = min(_PANELS_IN_A_ROW, len(panels_of))
     lines = -(-len(panels_of) // columns)
-    with page_figure(3.1 * lines) as figure:
+    with page_figure(3.3 * lines) as figure:
+        figure.set_layout_engine("constrained", h_pad=_BETWEEN_PICTURES)
         panels = figure.subplots(lines, columns, squeeze=False)
         for axes, (picture, column) in zip(panels.flat, panels_of, strict=False):
             values = [None] * len(picture.rows)

@@ -49,8 +49,9 @@ def _descriptors(explanation: Explanation) -> str:
     caption = (
         "Counterpart of figure 3 of Ogg (2025). Spearman's correlation between the cosine distances of all pairs of "
         "clips in a model's embeddings and their differences in one descriptor, task by task, averaged over tasks. "
-        "Left, as published: over the tasks where it is above 0 and significant; empty where it is nowhere. Right: "
-        "over all tasks, which no selection makes larger. Significance: Mantel's one-sided test with "
+        "Left, as published: over the tasks where it is above 0 and significant; empty where it is nowhere. Middle: "
+        "over all tasks, which no selection makes larger. Right: over all tasks, what is left of it when all "
+        "descriptors of other families are controlled. Significance: Mantel's one-sided test with "
         f"{settings.permutations:,} permutations of clips, false discovery rate below 5 % over all correlations of "
         "all models, layers and tasks. Descriptors of pitch are used on tasks of notes only. Made by auricle explain "
         "from rsa.parquet."

@@ -99,7 +99,7 @@ class Similarity:
     task, descriptor
         Names.
     encoder
-        Position among the study's encoders.
+        One of the study's.
     r_s
         Spearman's correlation of their distances; None where they cannot be compared.
     p_mantel, q
@@ -110,7 +110,7 @@ class Similarity:
 
     task: str
     descriptor: str
-    encoder: int
+    encoder: StudyEncoder
     r_s: float | None
     p_mantel: float | None
     q: float | None
@@ -152,7 +152,8 @@ def similarity(
         "seed": seed,
     }
     finished = stages.run(Stage("similarity", task.name, RSA_VERSION, inputs), work)
-    return [Similarity(**row) for row in json.loads((finished.folder / "similarity.json").read_text())]
+    rows = json.loads((finished.folder / "similarity.json").read_text())
+    return [Similarity(**{**row, "encoder": embedded[row["encoder"]].encoder}) for row in rows]
 
 
 def _common(

@@ -9,6 +9,8 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
+from auricle import synth
+from auricle.datasets.registry import list_datasets
 from auricle.errors import AuricleError
 from auricle.explain.descriptors import columns_of
 from auricle.settings import Settings
@@ -59,7 +61,11 @@ class Diets(Study):
     """Diets × models × tasks."""
 
     kind: Literal["diets"] = "diets"
-    diets: Annotated[dict[str, tuple[str, ...]], pydantic.Field(min_length=1)]  # folders, manifests, dataset:NAME
+    # Folders, manifests, dataset:NAME (its training part), corpus:NAME, or diet:NAME, of `auricle corpora`.
+    diets: Annotated[dict[str, tuple[str, ...]], pydantic.Field(min_length=1)]
+    equal_hours: bool = False  # every diet as long as the shortest, by a random draw of clips
+    leave_own_corpus_out: bool = False  # score a task by encoders that were trained without its dataset
+    matches: dict[str, tuple[str, ...]] | None = None  # tasks that are of a diet's own kind, for the effect of that
     objective: str | None = None  # a recipe in place of `pretraining.recipe`, whose overrides it keeps
     pretraining: Pretraining = Pretraining()
     models: tuple[str, ...] = (RANDOM, "logmel-stats", "mfcc-stats")
@@ -93,6 +99,11 @@ class Diets(Study):
     def _references(self, tasks: list[str]) -> Iterator[tuple[str, Iterable[str], list[str]]]:
         """Keys that name tasks or diets, what they name, and what there is."""
         diets = list(self.diets)
+        if self.matches:
+            yield "matches", self.matches, diets
+            known = sorted({*tasks, *list_datasets(), *(task.name for task in synth.TASKS)})
+            for diet, matched in self.matches.items():
+                yield f"matches.{diet}", matched, known
         if self.rsa:
             yield "rsa.pitched", self.rsa.pitched or (), tasks
         if self.tsne:

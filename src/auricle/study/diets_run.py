@@ -4,7 +4,7 @@ from functools import partial
 
 from auricle.comparisons import Comparison
 from auricle.pretraining.events import Decoding, Note, Plan, Step
-from auricle.study import analyses, encoders, events, measuring
+from auricle.study import analyses, encoders, events, measuring, sources
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.diets import Diets, Part
 from auricle.study.encoders import StudyEncoder, Training
@@ -30,13 +30,15 @@ class _Run:
 
     def __init__(self, study: Diets, session: Session) -> None:
         self.study, self.session, self.stages = study, session, session.stages
+        self._heard: dict[tuple[str, str], str] = {}
 
     def all(self) -> Findings:
         study, session = self.study, self.session
-        diets, tasks = session.find(study.diets, study.tasks)
+        whole, tasks = session.find(study.diets, study.tasks)
+        self._heard, diets = self._what_is_heard(whole, tasks)
         trainings = self._pretrain(diets)
         found = encoders.encoders_of(self.stages, study, trainings)
-        embedded = session.embed(found, tasks)
+        embedded = session.embed(found, tasks, serves=self._serves)
         plan = ProbePlan(study.probe.protocol, study.probe.settings(), study.probe.seeds)
         rows = len({encoder.title for encoder in found})
         probed = session.probe(plan, embedded, tasks, f"{rows} encoders × {len(tasks)} tasks")
@@ -58,6 +60,26 @@ class _Run:
         )
         files = {LAYERS: partial(write_layers, outcome.layers)} if outcome.layers else {}
         return Findings(outcome.results, partial(write_report, outcome), files)
+
+    # --- diets -------------------------------------------------------------------------------------------------------
+
+    def _what_is_heard(self, whole: list[Diet], tasks: list[Task]) -> tuple[dict[tuple[str, str], str], list[Diet]]:
+        """By diet and task, the name of what its encoders are trained on; and all that they are trained on."""
+        study = self.study
+        if study.leave_own_corpus_out:
+            heard = sources.served(whole, tasks)
+        else:
+            heard = {(diet.name, task.name): diet for diet in whole for task in tasks}
+        diets = list({diet.name: diet for diet in heard.values()}.values())
+        if study.equal_hours:
+            diets = sources.of_equal_hours(diets, seed=study.seed)
+        return {served: diet.name for served, diet in heard.items()}, diets
+
+    def _serves(self, encoder: StudyEncoder, task: str) -> bool:
+        """Whether a task is scored by this encoder, and not by one of another part of its diet."""
+        if encoder.kind != "trained" or encoder.diet is None:
+            return True
+        return self._heard[encoder.diet, task] == (encoder.heard or encoder.diet)
 
     # --- encoders and scores ----------------------------------------------------------------------------------------
 
@@ -106,7 +128,12 @@ class _Run:
         if settings is None or not settings.layers:
             return []
         similar: list[LayerSimilarity] = []
-        pieces = [(encoder, task) for encoder in found if encoder.kind == "trained" for task in tasks]
+        pieces = [
+            (encoder, task)
+            for encoder in found
+            for task in tasks
+            if encoder.kind == "trained" and self._serves(encoder, task.name)
+        ]
         for encoder, task in session.each("layer by layer", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
             described = analyses.describe(self.stages, task, settings, seed=seed)
             hearing = hear_layers(
@@ -125,8 +152,8 @@ class _Run:
         settings = self.study.tsne
         if settings is None:
             return []
-        shown = [self._trained_on(diet, found) for diet in settings.diets or list(self.study.diets)[-1:]]
-        pieces = [(encoder, task) for encoder in shown for task in tasks]
+        shown = settings.diets or list(self.study.diets)[-1:]
+        pieces = [(self._trained_on(diet, task, found), task) for diet in shown for task in tasks]
         return [
             self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
             for encoder, task in self.session.each("t-SNE", pieces, lambda piece: piece[1].name)
@@ -139,7 +166,7 @@ class _Run:
         if settings is None:
             return None
         task = next(task for task in tasks if settings.task in (None, task.short_name))
-        encoder = self._trained_on(settings.diet or list(self.study.diets)[-1], found)
+        encoder = self._trained_on(settings.diet or list(self.study.diets)[-1], task, found)
         return self._picture(encoder, task, embedded[task.name], part=settings.part, clips=settings.clips)
 
     def _picture(
@@ -149,6 +176,6 @@ class _Run:
         entry = next(entry for entry in embedded if entry.encoder is encoder)
         return analyses.picture(self.stages, entry, task, rows, seed=self.study.seed)
 
-    @staticmethod
-    def _trained_on(diet: str, found: list[StudyEncoder]) -> StudyEncoder:
-        return next(encoder for encoder in found if encoder.kind == "trained" and encoder.diet == diet)
+    def _trained_on(self, diet: str, task: Task, found: list[StudyEncoder]) -> StudyEncoder:
+        own = (encoder for encoder in found if encoder.kind == "trained" and encoder.diet == diet)
+        return next(encoder for encoder in own if self._serves(encoder, task.name))

@@ -45,6 +45,8 @@ class StudyEncoder:
         What :func:`auricle.load` takes.
     fingerprint
         Of its weights.
+    heard
+        What part of its diet it was trained on, where that is not all of it.
     """
 
     model: str
@@ -53,6 +55,7 @@ class StudyEncoder:
     seed: int | None
     source: str
     fingerprint: str
+    heard: str | None = None
 
     @property
     def title(self) -> str:
@@ -68,7 +71,8 @@ class StudyEncoder:
     @property
     def label(self) -> str:
         """One line that tells it from all others."""
-        return self.title if self.seed is None else f"{self.title}, seed {self.seed}"
+        title = self.title if self.heard is None else f"trained on {self.heard}"
+        return title if self.seed is None else f"{title}, seed {self.seed}"
 
     @property
     def names(self) -> dict[str, str | None]:
@@ -82,9 +86,9 @@ class StudyEncoder:
 
 @dataclass(frozen=True)
 class Training:
-    """One pre-training that is finished."""
+    """One pre-training that is finished: on what, and for which of the study's diets."""
 
-    diet: str
+    diet: Diet
     seed: int
     stage: Finished
 
@@ -146,7 +150,7 @@ def pretrain(stages: Stages, how: Pretraining, diet: Diet, seed: int, report: Ca
         }
 
     stage = pretraining_stage(how, diet, seed)
-    return Training(diet.name, seed, stages.run(stage, work, resumable=True, outputs=["model/*", "metrics.jsonl"]))
+    return Training(diet, seed, stages.run(stage, work, resumable=True, outputs=["model/*", "metrics.jsonl"]))
 
 
 def random_self(stages: Stages, trained: str | Path, fingerprint: str, seed: int, *, name: str) -> Finished:
@@ -184,11 +188,11 @@ def encoders_of(stages: Stages, study: Diets, trainings: Sequence[Training]) -> 
     recipe = recipe_of(study.learning, seed=0).name
     found: list[StudyEncoder] = []
     for diet in study.diets:
-        of_diet = [training for training in trainings if training.diet == diet]
+        of_diet = [training for training in trainings if training.diet.title == diet]
         for training in of_diet:
             fingerprint = training.stage.facts["weights_fingerprint"]
-            source = str(training.model_folder)
-            found.append(StudyEncoder(recipe, "trained", diet, training.seed, source, fingerprint))
+            source, heard = str(training.model_folder), training.diet.name if training.diet.of else None
+            found.append(StudyEncoder(recipe, "trained", diet, training.seed, source, fingerprint, heard))
         if RANDOM in study.models:
             for seed in study.random_seeds:
                 first = of_diet[0]

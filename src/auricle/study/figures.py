@@ -73,10 +73,10 @@ def losses(trainings: Sequence[Training], diets: Sequence[str], *, what: str) ->
         axes = figure.subplots()
         for training in trainings:
             steps, loss = _history(training)
-            colour = PALETTE[list(diets).index(training.diet) % len(PALETTE)]
-            alone = sum(other.diet == training.diet for other in trainings) == 1
-            label = training.diet if alone else f"{training.diet}, seed {training.seed}"
-            axes.plot(steps, loss, color=colour, linewidth=1.8, label=label)
+            colour = PALETTE[list(diets).index(training.diet.title) % len(PALETTE)]
+            drawn = axes.get_legend_handles_labels()[1]
+            label = "_" if training.diet.title in drawn else training.diet.title  # one entry for each diet
+            axes.plot(steps, loss, color=colour, linewidth=1.8 if label != "_" else 1.0, label=label)
         axes.set_xlabel("step", color=FAINT)
         axes.set_ylabel(what, color=FAINT)
         axes.tick_params(axis="y", colors=FAINT)

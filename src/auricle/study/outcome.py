@@ -52,6 +52,11 @@ class Row:
         """What it was trained on, or whose front end it has."""
         return self.encoders[0].diet
 
+    @property
+    def seeds(self) -> int:
+        """How many different ones its encoders have."""
+        return len({encoder.seed for encoder in self.encoders})
+
 
 @dataclass(frozen=True)
 class Outcome:
@@ -66,7 +71,7 @@ class Outcome:
     diets, tasks, trainings, encoders
         What it was made of.
     probed
-        Scores by encoder and task, encoder by encoder.
+        Scores by encoder and task, task by task.
     comparisons, similarities, layers, pictures, map
         What was found; all but the first are empty where the study does not ask for them.
     notices

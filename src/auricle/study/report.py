@@ -12,8 +12,9 @@ from auricle.explore.html_map import sound_map, style_and_script
 from auricle.files import atomic_write
 from auricle.report.page import Section, duration, facts, figure, note, page, text
 from auricle.score_tables import listed
-from auricle.study import figures, summary, tables
+from auricle.study import effect, figures, summary, tables
 from auricle.study.analyses import Picture
+from auricle.study.effect import Effect
 from auricle.study.encoders import recipe_of
 from auricle.study.outcome import Outcome
 from auricle.training import environment
@@ -24,11 +25,12 @@ from auricle.transfer.task import clips_of
 def write_report(outcome: Outcome, path: Path) -> None:
     """Write the report, all or nothing."""
     study = outcome.study
+    effects = effect.effects(outcome)
     written = page(
         study.title or f"Study {study.name}",
         _subtitle(outcome),
-        list(_sections(outcome)),
-        summary=summary.sentences(outcome),
+        list(_sections(outcome, effects)),
+        summary=[*summary.sentences(outcome), *effect.in_words(effects)],
         notices=outcome.notices,
         end=style_and_script() if outcome.map is not None else (),
     )
@@ -43,9 +45,13 @@ def _subtitle(outcome: Outcome) -> str:
     )
 
 
-def _sections(outcome: Outcome) -> Iterator[Section]:
+def _sections(outcome: Outcome, effects: list[Effect]) -> Iterator[Section]:
     """What the report consists of."""
     yield Section("scores", "Scores", _scores(outcome))
+    if effects:
+        yield Section(
+            "effect", "Does the diet have to match the task?", effect.picture(effects, list(outcome.study.diets))
+        )
     gains = outcome.gains()
     if gains:
         yield Section("training", "What pre-training adds", f"{tables.gains(outcome, gains)}{note(_GAINS)}")

@@ -106,12 +106,12 @@ class Session:
         study = self.study
         if study.is_synthetic:
             world = self._sound_world()
-            found = [sources.world_diet(world, name, parts) for name, parts in diets.items()]
+            found = sources.find_diets(diets, lambda source: sources.world_part(world, source))
             scored = sources.world_tasks(world, tasks)
             self.tell(events.Data(True, world.clips, len(scored), world.seconds))
         else:
             root = study.data_folder()
-            found = [sources.find_diet(name, parts, root) for name, parts in diets.items()]
+            found = sources.find_diets(diets, lambda source: sources.find_part(source, root))
             scored = [sources.find_task(task, root) for task in tasks]
             self.tell(events.Data(False, sum(len(task) for task in scored), len(scored), None))
         for diet in found:
@@ -139,10 +139,21 @@ class Session:
 
     # --- scores under a probe ---------------------------------------------------------------------------------------
 
-    def embed(self, encoders: Sequence[CandidateT], tasks: Sequence[Task]) -> dict[str, list[Embedded[CandidateT]]]:
-        """For each task its embeddings by every encoder, in their order."""
+    def embed(
+        self,
+        encoders: Sequence[CandidateT],
+        tasks: Sequence[Task],
+        *,
+        serves: Callable[[CandidateT, str], bool] = lambda encoder, task: True,  # noqa: ARG005
+    ) -> dict[str, list[Embedded[CandidateT]]]:
+        """For each task its embeddings by every encoder that serves it, in their order."""
         by_task: dict[str, list[Embedded[CandidateT]]] = {task.name: [] for task in tasks}
-        pieces = [(encoder, clips) for encoder in encoders for clips in clip_sets.clip_sets(tasks)]
+        pieces = [
+            (encoder, clips)
+            for encoder in encoders
+            for clips in clip_sets.clip_sets(tasks)
+            if any(serves(encoder, task) for task in clips.rows)
+        ]
         for encoder, clips in self.each("embedding", pieces, lambda piece: f"{piece[1].name}, {piece[0].label}"):
             embedded = clip_sets.embed(
                 self.stages,
@@ -152,15 +163,15 @@ class Session:
                 progress=lambda now: self.tell(events.Embedding(now)),
             )
             for task in clips.rows:
-                by_task[task].append(embedded)
+                if serves(encoder, task):
+                    by_task[task].append(embedded)
         return by_task
 
     def probe(
         self, plan: ProbePlan, embedded: Mapping[str, Sequence[Embedded[CandidateT]]], tasks: Sequence[Task], what: str
     ) -> list[Probed[CandidateT]]:
-        """Scores of every encoder on every task, encoder by encoder; `what` says of how many."""
-        encoders = range(len(embedded[tasks[0].name]))
-        pieces = [(embedded[task.name][position], task) for position in encoders for task in tasks]
+        """Scores of every encoder on every task that it was embedded for; `what` says of how many."""
+        pieces = [(entry, task) for task in tasks for entry in embedded[task.name]]
         probed = [
             probe(self.stages, plan, entry, task, device=self.device)
             for entry, task in self.each(

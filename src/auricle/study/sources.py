@@ -1,6 +1,6 @@
 """Where a study's sound comes from: tasks and diets, from datasets, folders, manifests or the sound world."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -8,13 +8,20 @@ from pathlib import Path
 import numpy as np
 
 from auricle import synth
+from auricle.clips import Stretch, measure
+from auricle.corpora.diets import clips_of_diet, load_diet
+from auricle.corpora.registry import corpus
 from auricle.datasets.registry import dataset, list_datasets, training_part
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
+from auricle.randomness import generator
 from auricle.stages import fingerprint_of_sound
 from auricle.study.base import DATASET_PREFIX, task_name
 from auricle.transfer import task_source
 from auricle.transfer.task import Clip, Task, clips_of
+
+_CLOCK = 16_000  # Hz: how finely clips are measured
+_READERS = 4  # threads that read headers
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,13 @@ class Diet:
     name: str
     sources: tuple[str, ...]
     parts: tuple[Manifest, ...]
+    mixed: tuple[str, ...] = ()  # which other diet each source comes from, where it mixes diets in equal shares
+    of: str | None = None  # the study's diet that this is a part of
+
+    @property
+    def title(self) -> str:
+        """The study's diet that it stands for."""
+        return self.of or self.name
 
     @cached_property
     def sound(self) -> list[str]:
@@ -40,6 +54,93 @@ class Diet:
         for part in self.parts:
             yield from clips_of(part)
 
+    def without(self, name: str) -> "Diet | None":
+        """The same without the dataset or manifest of a task; None where that is no part of it.
+
+        Raises
+        ------
+        AuricleError
+            When nothing would be left.
+        """
+        named = [task_name(source.removeprefix(DATASET_PREFIX)) for source in self.sources]
+        kept = [place for place, source in enumerate(named) if source != name]
+        if len(kept) == len(named):
+            return None
+        if not kept:
+            raise AuricleError(f"diet {self.name} without {name} is nothing: {name} cannot be scored without it")
+        return Diet(
+            f"{self.name} without {name}",
+            tuple(self.sources[place] for place in kept),
+            tuple(self.parts[place] for place in kept),
+            tuple(self.mixed[place] for place in kept) if self.mixed else (),
+            of=self.title,
+        )
+
+    @cached_property
+    def lengths(self) -> list[dict[Clip, float]]:
+        """Every clip that can be used, once, and its seconds, for each of the diets that are mixed."""
+        mixed = self.mixed or ("",) * len(self.parts)
+        found = []
+        for name in dict.fromkeys(mixed):
+            parts = [part for part, of in zip(self.parts, mixed, strict=True) if of == name]
+            clips = {Stretch(Path(clip[0]), *clip[1:]): clip for part in parts for clip in clips_of(part)}
+            usable, lengths, _ = measure(list(clips), sample_rate=_CLOCK, workers=_READERS)
+            found.append({clips[stretch]: samples / _CLOCK for stretch, samples in zip(usable, lengths, strict=True)})
+        return found
+
+    @property
+    def most_seconds(self) -> float:
+        """How long it can be: all of it, or as often the shortest of the diets that it mixes as there are."""
+        return len(self.lengths) * min(sum(lengths.values()) for lengths in self.lengths)
+
+    def shortened(self, seconds: float, *, seed: int) -> "Diet":
+        """As many random clips as make up so many seconds, the last of them cut off; of mixed diets equally many."""
+        rows: list[dict[str, str | float | None]] = []
+        for number, lengths in enumerate(self.lengths):
+            rest, clips = seconds / len(self.lengths), list(lengths.items())
+            for place in generator(seed, f"hours of {self.title}", number).permutation(len(clips)):
+                if rest <= 0:
+                    break
+                (path, start, end), length = clips[place]
+                rows.append({"path": path, "start": start, "end": end if length <= rest else start + rest})
+                rest -= length
+        drawn = Manifest.from_rows(rows, root=Path("/"), source=f"diet {self.name}")
+        return replace(self, parts=(drawn,), mixed=())
+
+
+def served(diets: Sequence[Diet], tasks: Sequence[Task]) -> dict[tuple[str, str], Diet]:
+    """By diet and task, what is heard before the task is scored: the diet, without the task's own dataset.
+
+    Parameters
+    ----------
+    diets
+        Whole ones.
+    tasks
+        All of a study.
+    """
+    variants: dict[str, Diet] = {}
+    found = {}
+    for diet in diets:
+        for task in tasks:
+            variant = diet.without(task.short_name) or diet
+            found[diet.name, task.name] = variants.setdefault(variant.name, variant)
+    return found
+
+
+def of_equal_hours(diets: Sequence[Diet], *, seed: int) -> list[Diet]:
+    """Every diet as long as the shortest of them.
+
+    Raises
+    ------
+    AuricleError
+        When one holds no sound.
+    """
+    for diet in diets:
+        if not diet.most_seconds:
+            raise AuricleError(f"nothing in diet {diet.name} can be read")
+    shortest = min(diet.most_seconds for diet in diets)
+    return [diet.shortened(shortest, seed=seed) for diet in diets]
+
 
 def find_task(source: str, root: Path) -> Task:
     """A task by the name of its dataset or by its manifest, relative to the folder of all data."""
@@ -47,15 +148,37 @@ def find_task(source: str, root: Path) -> Task:
     return replace(task, name=task_name(source), title=task_name(source)) if task.is_own else task
 
 
+def find_diets(diets: Mapping[str, Iterable[str]], part: Callable[[str], Manifest]) -> list[Diet]:
+    """Diets by name, each made of sources, whose clips `part` finds, or of earlier diets, by their names."""
+    found: dict[str, Diet] = {}
+    for name, sources in diets.items():
+        pieces: list[tuple[str, Manifest, str]] = []
+        for source in sources:
+            if (other := found.get(source)) is not None:
+                pieces += [(*piece, source) for piece in zip(other.sources, other.parts, strict=True)]
+            else:
+                pieces.append((source, part(source), source))
+        mixes = any(source in found for source in sources)
+        found[name] = Diet(
+            name,
+            tuple(source for source, _, _ in pieces),
+            tuple(clips for _, clips, _ in pieces),
+            tuple(of for _, _, of in pieces) if mixes else (),
+        )
+    return list(found.values())
+
+
 def find_diet(name: str, sources: Iterable[str], root: Path) -> Diet:
     """A diet from datasets (their training parts), folders and manifests, relative to the folder of all data."""
-    sources = tuple(sources)
-    return Diet(name, sources, tuple(_part(source, root) for source in sources))
+    (found,) = find_diets({name: sources}, lambda source: find_part(source, root))
+    return found
 
 
-def _part(source: str, root: Path) -> Manifest:
-    if source.startswith(DATASET_PREFIX):
-        return training_part(dataset(source.removeprefix(DATASET_PREFIX)).load(root))
+def find_part(source: str, root: Path) -> Manifest:
+    """What a diet takes of a dataset, corpus, folder or manifest, relative to the folder of all data."""
+    for prefix, load in _NAMED.items():
+        if source.startswith(prefix):
+            return load(source.removeprefix(prefix), root)
     path = root / source
     if path.is_dir():
         return Manifest.from_folder(path)
@@ -63,6 +186,21 @@ def _part(source: str, root: Path) -> Manifest:
         hint = f"; did you mean {DATASET_PREFIX}{source}?" if source in list_datasets() else ""
         raise AuricleError(f"no source {source}: {path} is neither a folder nor a manifest{hint}")
     return training_part(Manifest.read(path))
+
+
+def _mixture(name: str, root: Path) -> Manifest:
+    """The clips of one of `auricle corpora`'s diets."""
+    mixture = load_diet(name)
+    if len(set(mixture.corpora.values())) > 1:
+        raise AuricleError(f"diet {name} weights its corpora, which a study does not do: name them one by one")
+    return clips_of_diet(mixture, root).manifest
+
+
+_NAMED: Mapping[str, Callable[[str, Path], Manifest]] = {
+    DATASET_PREFIX: lambda name, root: training_part(dataset(name).load(root)),
+    "corpus:": lambda name, root: corpus(name).load(root),
+    "diet:": _mixture,
+}
 
 
 def world_tasks(world: synth.SoundWorld, names: Iterable[str]) -> list[Task]:
@@ -87,13 +225,11 @@ def world_tasks(world: synth.SoundWorld, names: Iterable[str]) -> list[Task]:
     return tasks
 
 
-def world_diet(world: synth.SoundWorld, name: str, sources: Iterable[str]) -> Diet:
-    """A diet of the sound world's unlabelled sound."""
-    sources = tuple(sources)
-    for source in sources:
-        if source not in world.diets:
-            raise AuricleError(f"the sound world has no unlabelled {source}; it has {', '.join(world.diets)}")
-    return Diet(name, sources, tuple(Manifest.read(world.diets[source]) for source in sources))
+def world_part(world: synth.SoundWorld, source: str) -> Manifest:
+    """Some of the sound world's unlabelled sound."""
+    if source not in world.diets:
+        raise AuricleError(f"the sound world has no unlabelled {source}; it has {', '.join(world.diets)}")
+    return Manifest.read(world.diets[source])
 
 
 def overlap(diet: Diet, task: Task) -> int:

@@ -15,7 +15,8 @@ from auricle.transfer.task import Task
 
 def sentences(outcome: Outcome) -> list[str]:
     """The summary, one statement each, as plain text."""
-    return [*_what_was_done(outcome), *_training(outcome), *_controls(outcome), *_diets(outcome)]
+    diets = () if outcome.study.matches else _diets(outcome)  # else the effect says it
+    return [*_what_was_done(outcome), *_training(outcome), *_controls(outcome), *diets]
 
 
 def points(difference: float) -> str:
@@ -25,7 +26,9 @@ def points(difference: float) -> str:
 
 def _what_was_done(outcome: Outcome) -> Iterator[str]:
     facts = outcome.trainings[0].stage.facts
-    diets = listed(f"{training.diet} ({training.stage.facts['hours']:.2g} h)" for training in _first_of_diet(outcome))
+    diets = listed(
+        f"{training.diet.name} ({training.stage.facts['hours']:.2g} h)" for training in _first_of_diet(outcome)
+    )
     name = outcome.encoders[0].model
     yield (
         f"{_count(len(outcome.trainings), 'encoder')} of {facts['parameters']:,} parameters ({name}) learnt from "
@@ -93,7 +96,7 @@ def _diets(outcome: Outcome) -> Iterator[str]:
 
 
 def _first_of_diet(outcome: Outcome) -> list[Training]:
-    return list({training.diet: training for training in reversed(outcome.trainings)}.values())[::-1]
+    return list({training.diet.name: training for training in reversed(outcome.trainings)}.values())[::-1]
 
 
 def _by_verdict(gains: Sequence[Gain], verdict: int) -> list[Gain]:

@@ -62,14 +62,13 @@ def gains(outcome: Outcome, found: Sequence[Gain]) -> str:
 def similarities(outcome: Outcome) -> str:
     """Descriptors × rows, task by task and on average: Spearman's correlations, tinted by their size."""
     rows = outcome.rows
-    places = {row.title: {outcome.encoders.index(encoder) for encoder in row.encoders} for row in rows}
     descriptors = list(dict.fromkeys(found.descriptor for found in outcome.similarities))
     lines = []
     if len(outcome.tasks) > 1:
         lines.append(band("mean over tasks", len(rows)))
         for descriptor in descriptors:
             of_descriptor = [found for found in outcome.similarities if found.descriptor == descriptor]
-            cells = [_heat([found for found in of_descriptor if found.encoder in places[row.title]]) for row in rows]
+            cells = [_heat([found for found in of_descriptor if found.encoder in row.encoders]) for row in rows]
             lines.append(line(f"<th>{text(descriptor)}</th>", cells))
     for task in outcome.tasks:
         of_task = [found for found in outcome.similarities if found.task == task.name]
@@ -77,7 +76,7 @@ def similarities(outcome: Outcome) -> str:
         lines.append(band(f"{task.name}, {max(clips, default=0):,} clips", len(rows)))
         for descriptor in dict.fromkeys(found.descriptor for found in of_task):
             own = [found for found in of_task if found.descriptor == descriptor]
-            cells = [_heat([found for found in own if found.encoder in places[row.title]]) for row in rows]
+            cells = [_heat([found for found in own if found.encoder in row.encoders]) for row in rows]
             lines.append(line(f"<th>{text(descriptor)}</th>", cells))
     return table(["", *(_row_label(row, outcome) for row in rows)], lines, kind="heat")
 
@@ -106,17 +105,16 @@ def diets(outcome: Outcome) -> str:
     lines = []
     for training in outcome.trainings:
         facts = training.stage.facts
-        sources = next(diet.sources for diet in outcome.diets if diet.name == training.diet)
         cells = [
             f"<td>{training.seed}</td>",
-            f'<td class="words">{text(", ".join(sources))}</td>',
+            f'<td class="words">{text(", ".join(training.diet.sources))}</td>',
             f"<td>{facts['files']:,}</td>",
             f"<td>{facts['hours']:.2f}</td>",
             f"<td>{facts['steps']:,}\u00a0×\u00a0{facts['batch_size']}</td>",
             f"<td>{facts['statistics']['mean']:.2f}, {facts['statistics']['std']:.2f}</td>",
             f"<td><code>{text(facts['weights_fingerprint'])}</code></td>",
         ]
-        lines.append(line(f"<th>{text(training.diet)}</th>", cells))
+        lines.append(line(f"<th>{text(training.diet.name)}</th>", cells))
     head = ["diet", "seed", "sources", "files", "hours", "steps", "log-mel mean, std", "weights"]
     return table(head, lines, words=("sources",))
 
@@ -148,7 +146,7 @@ def _row_label(row: Row, outcome: Outcome) -> str:
     else:
         fill = colour if row.kind == "trained" else "transparent"
         swatch = f'<i class="swatch" style="border-color:{colour};background:{fill}"></i>'
-    seeds = f" <small>mean of {len(row.encoders)} seeds</small>" if len(row.encoders) > 1 else ""
+    seeds = f" <small>mean of {row.seeds} seeds</small>" if row.seeds > 1 else ""
     return f"{swatch}{text(row.title)}{seeds}"
 
 
