@@ -15,6 +15,8 @@ def run_study(
         list[str] | None, typer.Argument(help="key=value, for instance data=/corpora pretraining.overrides.steps=500")
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the study; by default runs/NAME.")] = None,
+    data: Annotated[Path | None, typer.Option(help="Folder of all data; the same as data=FOLDER.")] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Say what it takes and what is missing; run nothing.")] = False,
 ) -> None:
     """Run a study: train, embed, probe, analyse, report; the same command goes on where a stopped one was.
 
@@ -22,18 +24,25 @@ def run_study(
 
     `auricle study run label-efficiency weights=runs/forest/model data=/corpora --out runs/labels`
 
-    `auricle study run study.yaml data=/corpora --out runs/study`
+    `auricle study run study.yaml --data /corpora --out runs/study`
+
+    `auricle study run ogg2025 --data /corpora --plan`
     """
     import shlex
 
     from auricle import progress
-    from auricle.study.definition import load_study
+    from auricle.study.definition import load_study, plan_of
     from auricle.study.run import run_study
     from auricle.training import keep_freed_memory
 
-    definition = load_study(study, overrides or ())
+    given = [*(overrides or ()), *([] if data is None else [f"data={data}"])]
+    definition = load_study(study, given)
+    if plan:
+        for line in plan_of(definition):
+            typer.echo(line)
+        return
     folder = out or Path("runs") / definition.name
-    command = shlex.join(["auricle", "study", "run", study, *(overrides or ()), "--out", str(folder)])
+    command = shlex.join(["auricle", "study", "run", study, *given, "--out", str(folder)])
     keep_freed_memory()
     with progress.StudyBar() as bar:
         end = run_study(definition, folder, command=command, report=bar)

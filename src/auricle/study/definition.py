@@ -5,12 +5,13 @@ on top, nested keys with dots. A file says by ``kind`` what it is a study of; di
 """
 
 import difflib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from auricle import settings
+from auricle.errors import AuricleError
 from auricle.settings import SettingsError
 from auricle.study.ablation.definition import Ablation
 from auricle.study.ablation.run import run_ablation
@@ -19,6 +20,7 @@ from auricle.study.diets import Diets
 from auricle.study.diets_run import run_diets
 from auricle.study.label_efficiency.definition import LabelEfficiency
 from auricle.study.label_efficiency.run import run_label_efficiency
+from auricle.study.plan import plan
 from auricle.study.session import Findings, Session
 
 _PACKAGE = "auricle.study"
@@ -31,10 +33,11 @@ class Kind:
 
     definition: type[Study]
     run: Callable[[Any, Session], Findings]
+    plan: Callable[[Any], Iterator[str]] | None = None
 
 
 KINDS: Mapping[str, Kind] = {
-    "diets": Kind(Diets, run_diets),
+    "diets": Kind(Diets, run_diets, plan),
     "label-efficiency": Kind(LabelEfficiency, run_label_efficiency),
     "ablation": Kind(Ablation, run_ablation),
 }
@@ -62,3 +65,18 @@ def load_study(source: str | Path, overrides: Iterable[str] = ()) -> Study:
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(KINDS)}"
         raise SettingsError(f"{name}: no kind of study is called {kind!r}; {hint}")
     return settings.build(KINDS[kind].definition, values, name=name)
+
+
+def plan_of(study: Study) -> Iterator[str]:
+    """What a study takes and what is missing for it, line by line; nothing of it is done.
+
+    Raises
+    ------
+    AuricleError
+        When studies of its kind cannot be planned, or it names something that there is not.
+    """
+    planned = KINDS[study.kind].plan
+    if planned is None:
+        kinds = ", ".join(kind for kind, entry in KINDS.items() if entry.plan is not None)
+        raise AuricleError(f"{study.name} is a study of kind {study.kind}: --plan is for kinds {kinds}")
+    return planned(study)

@@ -20,6 +20,8 @@ from auricle.study.base import DATASET_PREFIX, task_name
 from auricle.transfer import task_source
 from auricle.transfer.task import Clip, Task, clips_of
 
+CORPUS_PREFIX = "corpus:"
+DIET_PREFIX = "diet:"
 _CLOCK = 16_000  # Hz: how finely clips are measured
 _READERS = 4  # threads that read headers
 
@@ -198,8 +200,8 @@ def _mixture(name: str, root: Path) -> Manifest:
 
 _NAMED: Mapping[str, Callable[[str, Path], Manifest]] = {
     DATASET_PREFIX: lambda name, root: training_part(dataset(name).load(root)),
-    "corpus:": lambda name, root: corpus(name).load(root),
-    "diet:": _mixture,
+    CORPUS_PREFIX: lambda name, root: corpus(name).load(root),
+    DIET_PREFIX: _mixture,
 }
 
 

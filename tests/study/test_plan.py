@@ -1,0 +1,66 @@
+"""What a study takes is said before it runs, and nothing of it is done."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from auricle import audio
+from auricle.cli import app
+from auricle.errors import AuricleError
+from auricle.manifest import Manifest
+from auricle.study.definition import load_study, plan_of
+
+
+def test_the_published_study_lacks_what_is_not_there(tmp_path: Path, tiny) -> None:
+    (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
+    training = training.replace("steps: 8", "epochs: 100").replace("batch_size: 16", "batch_size: 256")
+    study = load_study("ogg2025", [f"data={tmp_path}", training, "models=[random, logmel-stats]"])
+    lines = list(plan_of(study))
+    assert "diet all: 3,849,615 clips, 10,224.7 h" in lines  # Table I
+    assert "diet speech: 1,948,108 clips, 4,995.2 h" in lines
+    assert sum(line.endswith("  missing") for line in lines) == 2 * 12 + 7
+    assert (
+        f"missing: {12 + 7 - 1}; the study cannot run before they are there" in lines
+    )  # AVA is two tasks, one dataset
+    assert f"  all: 1 × {-(-100 * 3_849_615 // 256):,} steps of 256" in lines
+    assert any(re.match(r"pre-training +[\d,.]+ (h|min) +[\d.]+ GB +at [\d,]+ crops/s", line) for line in lines)
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_is_there_is_measured_and_own_corpora_are_counted(tmp_path: Path, tiny) -> None:
+    (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
+    for number in range(8):
+        audio.write(tmp_path / f"{number}.wav", 0.1 * np.ones(32_000, dtype=np.float32), sample_rate=16_000)
+    rows = [
+        {"path": f"{number}.wav", "label": str(number % 2), "split": ("train", "valid", "test", "train")[number // 2]}
+        for number in range(8)
+    ]
+    for name in ("a", "b"):
+        Manifest.from_rows(rows, root=tmp_path).write(tmp_path / f"{name}.csv")
+    (tmp_path / "study.yaml").write_text(
+        "diets: {x: [a.csv, b.csv], y: [.]}\ntasks: [a.csv, b.csv]\nleave_own_corpus_out: true\n"
+        "models: [logmel-stats]\n"
+        "pretraining: {seeds: [0, 1, 2]}\n"
+    )
+    study = load_study(tmp_path / "study.yaml", [f"data={tmp_path}", training])
+    before = set(tmp_path.iterdir())
+    lines = list(plan_of(study))
+    assert set(tmp_path.iterdir()) == before
+    assert "diet y: 8 clips, 0.3 min" in lines
+    assert "diet x: 8 clips, 0.3 min" in lines  # two training parts of four clips
+    assert "pre-training of 9 encoders" in " ".join(lines)
+    assert "  x: 6 × 8 steps of 16, 2 parts of it" in lines
+    assert "  y: 3 × 8 steps of 16" in lines
+    assert lines[-1] == "nothing is missing"
+
+
+def test_the_command_plans_and_other_kinds_are_refused(tmp_path: Path, tiny) -> None:
+    done = CliRunner().invoke(app, ["study", "run", "demo", *tiny, "--plan", "--out", str(tmp_path / "out")])
+    assert done.exit_code == 0, done.output
+    assert "data: the sound world, 120 clips, made in seconds" in done.output
+    assert not (tmp_path / "out").exists()
+    with pytest.raises(AuricleError, match="conformer-ablation is a study of kind ablation: --plan is for kinds diets"):
+        plan_of(load_study("conformer-ablation"))
