@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check setup benchmark clean
+.PHONY: demo test check chaos fuzz setup benchmark clean
 
 setup: $(STAMP)
 
@@ -24,6 +24,13 @@ check: $(STAMP)
 
 test: check
 	$(BIN)/python -m pytest
+
+# At length, each night; the tests hold short versions of both (tests/README.md).
+chaos: $(STAMP)
+	$(BIN)/python -m pytest tests/chaos --nightly
+
+fuzz: $(STAMP)
+	$(BIN)/python -m pytest tests/fuzz --nightly
 
 clean:
 	rm -rf runs .pytest_cache .mypy_cache .ruff_cache

@@ -3,8 +3,9 @@ import hashlib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auricle.errors import AuricleError
@@ -128,6 +129,7 @@ def test_the_fingerprint_is_of_the_content_alone(tmp_path):
 names = st.text(st.characters(codec="utf-8", exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8).filter(str.strip)
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(names, min_size=1, max_size=5, unique=True), st.data())
 def test_csv_and_parquet_give_the_same_fingerprint(tmp_path_factory, paths, data):
     rows = [
@@ -269,3 +271,26 @@ def test_a_folder_without_audio_is_said(tmp_path):
     assert str(caught.value).endswith("); is the path right?")
     with pytest.raises(AuricleError, match=r"does not exist; is the path right\?"):
         Manifest.from_folder(tmp_path / "no")
+
+
+def test_empty_columns_that_a_spreadsheet_left_are_dropped(tmp_path):
+    (tmp_path / "a.csv").write_text("path,label,,\na.wav,dog,,\nb.wav,cat,,\n")
+    assert Manifest.read(tmp_path / "a.csv").table.column_names == ["path", "label"]
+    (tmp_path / "b.csv").write_text("path,,\na.wav,1,2\n")
+    with pytest.raises(ManifestError, match=r"b\.csv has two columns without a name"):
+        Manifest.read(tmp_path / "b.csv")
+
+
+def test_a_column_of_another_kind_is_said_even_where_there_is_no_row(tmp_path):
+    pq.write_table(
+        pa.table({"path": pa.array([], pa.string()), "end": pa.array([], pa.date32())}), tmp_path / "x.parquet"
+    )
+    with pytest.raises(ManifestError, match=r"x\.parquet: column `end` holds date32\[day\]: expected a number"):
+        Manifest.read(tmp_path / "x.parquet")
+
+
+def test_text_in_parquet_that_is_not_utf_8_is_said(tmp_path):
+    path = pa.Array.from_buffers(pa.string(), 1, [None, pa.py_buffer(b"\0\0\0\0\1\0\0\0"), pa.py_buffer(b"\xff")])
+    pq.write_table(pa.table({"path": path}), tmp_path / "x.parquet")
+    with pytest.raises(ManifestError, match=r"x\.parquet is not a Parquet file.*UTF8"):
+        Manifest.read(tmp_path / "x.parquet")

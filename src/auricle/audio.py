@@ -133,7 +133,7 @@ def stream(
     block = max(1, round(block_seconds * sample_rate))
     waiting: list[Waveform] = []
     n_waiting = n_given = 0
-    for piece in _excerpt(open_decoder(path), sample_rate, first, last):
+    for piece in _excerpt(path, open_decoder(path), sample_rate, first, last):
         waiting.append(piece)
         n_waiting += len(piece)
         while n_waiting >= block:
@@ -248,7 +248,7 @@ def _check_rate(rate: int, *, what: str) -> None:
         raise AuricleError(f"{what} must be {LOWEST_RATE} to {HIGHEST_RATE:,} Hz, got {rate}")
 
 
-def _excerpt(decoder: Decoder, rate: int, first: int, last: int | None) -> Iterator[Waveform]:
+def _excerpt(path: Path, decoder: Decoder, rate: int, first: int, last: int | None) -> Iterator[Waveform]:
     """The decoder's samples `first` to `last` as counted at `rate` Hz, in pieces.
 
     With from/to reduced to p/q, input sample k*p falls on output sample k*q: starting there gives the whole file's
@@ -263,6 +263,8 @@ def _excerpt(decoder: Decoder, rate: int, first: int, last: int | None) -> Itera
         drop = first - k * q
         left = math.inf if last is None else last - first
         for piece in _convert_blocks(decoder.mono_blocks(k * p, stop), decoder.sample_rate, rate):
+            if p != q and not np.isfinite(piece).all():  # finite samples that add up to more than float32 holds
+                raise AudioError(path, "holds samples that are too large to be resampled")
             kept = piece[drop : drop + int(min(left, len(piece)))]
             drop = max(0, drop - len(piece))
             left -= len(kept)

@@ -200,6 +200,8 @@ class SoundfileDecoder:
             if start >= self._file.frames:
                 return
             if start:
+                if self._file.subtype == "VORBIS":
+                    _refuse_damaged_vorbis(self._path)
                 self._file.seek(start)
             while stop is None or position < stop:
                 wanted = _BLOCK if stop is None else min(_BLOCK, stop - position)
@@ -213,6 +215,13 @@ class SoundfileDecoder:
             if position == start:
                 where = f" at {start / self.sample_rate:.1f} s" if start else ""
                 raise AudioError(self._path, f"cannot be decoded{where}: {_reason(error)}") from error
+
+
+def _refuse_damaged_vorbis(path: Path) -> None:
+    """Refuse a file whose beginning is not decoded: libsndfile 1.2 ends the process when it seeks in one."""
+    with opened_by_soundfile(path) as file:  # once more: a seek after a read gives other samples
+        if not len(file.read(1)):
+            raise AudioError(path, "cannot be decoded: its Vorbis stream is damaged")
 
 
 # --- FFmpeg
@@ -241,6 +250,9 @@ def _open_pyav(path: Path) -> tuple[Any, Any]:
         container.close()
         raise AudioError(path, "holds no audio")
     found = container.streams.audio[0]
+    if found.codec_context is None:
+        container.close()
+        raise AudioError(path, "cannot be decoded: its sound is in a coding that FFmpeg does not know")
     if not found.rate or not LOWEST_RATE <= found.rate <= HIGHEST_RATE:
         container.close()
         raise AudioError(path, f"cannot be decoded: its header states a sample rate of {found.rate} Hz")

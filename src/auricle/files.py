@@ -85,6 +85,13 @@ def refuse_small_disk(folder: Path, needed: int, what: str) -> None:
         )
 
 
+def why_no_file(path: Path) -> str:
+    """What stands in the place of a file that shall be read: ``"does not exist"``, ``"is a folder"``, or else."""
+    if path.is_dir():
+        return "is a folder"
+    return "is a pipe or a device" if path.exists() else "does not exist"
+
+
 def in_units(count: int) -> str:
     """Bytes as people write them: ``"1.5 GB"``."""
     for unit, exponent in (("GB", 9), ("MB", 6), ("kB", 3)):

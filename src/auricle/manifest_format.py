@@ -14,6 +14,7 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from auricle.errors import AuricleError
+from auricle.files import why_no_file
 
 LABEL_SEPARATOR = ";"  # between the labels of one clip in a CSV file
 
@@ -50,7 +51,7 @@ def read_table(path: Path) -> pa.Table:
     if reader is None:
         raise ManifestError(f"{path} is not a manifest: expected a .csv or .parquet file")
     if not path.is_file():
-        raise ManifestError(f"{path} {'is a folder' if path.is_dir() else 'does not exist'}: expected a manifest")
+        raise ManifestError(f"{path} {why_no_file(path)}: expected a manifest")
     return reader(path)
 
 
@@ -93,9 +94,12 @@ def _read_csv(path: Path) -> pa.Table:
         if "UTF8" in str(error):
             raise ManifestError(f"{path.name} is not UTF-8 text; save it as CSV UTF-8") from None
         raise ManifestError(f"{path.name} is not a table: {str(error).splitlines()[0]}") from error
+    # Spreadsheets leave empty columns without a name at the end.
+    empty = [not name and table.column(n).null_count == len(table) for n, name in enumerate(table.column_names)]
+    table = table.select([n for n, is_empty in enumerate(empty) if not is_empty])
     for index, name in enumerate(table.column_names):
         if name not in TYPES:
-            table = table.set_column(index, name, _numbers_where_nothing_is_lost(table.column(name)))
+            table = table.set_column(index, name, _numbers_where_nothing_is_lost(table.column(index)))
     return table
 
 
@@ -110,8 +114,10 @@ def _numbers_where_nothing_is_lost(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 def _read_parquet(path: Path) -> pa.Table:
     try:
-        return pyarrow.parquet.read_table(path, partitioning=None)
-    except (pa.ArrowInvalid, OSError) as error:
+        table = pyarrow.parquet.read_table(path, partitioning=None)
+        table.validate(full=True)  # a damaged file may hold text that is none
+        return table
+    except (pa.ArrowException, OSError) as error:
         raise ManifestError(f"{path.name} is not a Parquet file: {str(error).splitlines()[0]}") from error
 
 
@@ -133,7 +139,8 @@ def typed(table: pa.Table, source: str) -> pa.Table:
     """
     names = table.column_names
     if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
-        raise ManifestError(f"{source} has two columns `{repeated[0]}`")
+        what = f"`{repeated[0]}`" if repeated[0] else "without a name"
+        raise ManifestError(f"{source} has two columns {what}")
     if "path" not in names:
         hint = "; separate the columns by commas" if len(names) == 1 and ";" in names[0] else ""
         raise ManifestError(f"{source} has no column `path`; it has {', '.join(names) or 'no columns'}{hint}")
@@ -158,6 +165,9 @@ def _cast(table: pa.Table, name: str, source: str) -> pa.ChunkedArray | pa.Array
             ],
             kind,
         )
+    wanted = {"fold": "a whole number", "labels": "a list of text"}.get(
+        name, "text" if kind == pa.string() else "a number"
+    )
     try:
         return column.cast(kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
@@ -166,13 +176,10 @@ def _cast(table: pa.Table, name: str, source: str) -> pa.ChunkedArray | pa.Array
                 column.slice(row, 1).cast(kind)
             except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
                 value, path = column[row].as_py(), table.column("path")[row].as_py()
-                wanted = {"fold": "a whole number", "labels": "a list of text"}.get(
-                    name, "text" if kind == pa.string() else "a number"
-                )
                 raise ManifestError(
                     f"{source}: row {row + 1} ({path}) has {name} {value!r}: expected {wanted}"
                 ) from error
-        raise
+        raise ManifestError(f"{source}: column `{name}` holds {column.type}: expected {wanted}") from error
 
 
 def _for_csv(table: pa.Table) -> pa.Table:

@@ -15,8 +15,10 @@ import pydantic
 import yaml
 
 from auricle.errors import AuricleError
+from auricle.files import why_no_file
 
 YAML_SUFFIXES = (".yaml", ".yml")
+_NO_YAML = (yaml.YAMLError, ValueError, RecursionError)  # a date that is none, brackets in brackets without end
 
 
 class SettingsError(AuricleError):
@@ -60,7 +62,7 @@ def read_yaml(source: str | Path, *, package: str, kind: str) -> dict[str, Any]:
     """
     try:
         values = yaml.safe_load(_text(source, package, kind))
-    except yaml.YAMLError as error:
+    except _NO_YAML as error:
         raise SettingsError(f"{source} is not valid YAML: {' '.join(str(error).split())}") from None
     if not isinstance(values, dict):
         raise SettingsError(f"{source} is not a {kind}: expected keys and values, found {type(values).__name__}")
@@ -70,10 +72,10 @@ def read_yaml(source: str | Path, *, package: str, kind: str) -> dict[str, Any]:
 def _text(source: str | Path, package: str, kind: str) -> str:
     path = Path(source)
     if path.suffix in YAML_SUFFIXES:
+        if not path.is_file():  # of a pipe, one would wait for ever
+            raise SettingsError(f"no {kind} file {path}: it {why_no_file(path)}")
         try:
             return path.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise SettingsError(f"no {kind} file {path}") from None
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(f"{path} cannot be read: {error}") from None
     known = built_in(package)
@@ -121,7 +123,7 @@ def override(values: dict[str, Any], overrides: Iterable[str] | Mapping[str, Any
                 raise SettingsError(f"{name} has no key `{dotted}`: `{parent}` is a single value")
         try:
             part[key] = yaml.safe_load(value) if value else None
-        except yaml.YAMLError:
+        except _NO_YAML:
             raise SettingsError(f"{name}: the value of `{dotted}` is not valid YAML: {value!r}") from None
 
 

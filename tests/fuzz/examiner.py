@@ -8,6 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from watching import is_asleep, processor_seconds
+
 WORKER = Path(__file__).with_name("worker.py")
 PROCESSOR_SECONDS = 20.0  # of work on one small file: a thousand times what it takes
 WAITING_SECONDS = 300.0  # asleep: what sleeps so long sleeps for ever, however busy the machine
@@ -73,20 +75,3 @@ class Examiner:
             self.close()
             return f"WRONG ended the process with {status}"
         return answer
-
-
-def processor_seconds(process: int) -> float:
-    """Of work that a process has done; 0 when it is gone."""
-    try:
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0.0
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def is_asleep(process: int) -> bool:
-    """Whether it waits for something; not whether it waits for its turn, or was stopped by somebody."""
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] in "SD"
-    except OSError:
-        return False

@@ -109,7 +109,7 @@ def riff(draw: st.DrawFn) -> tuple[str, bytes]:
 
 @st.composite
 def aiff(draw: st.DrawFn) -> tuple[str, bytes]:
-    common = pack(">hIh", draw(st.one_of(st.integers(0, 8), NUMBER)), draw(NUMBER), draw(st.sampled_from((8, 16, 24))))
+    common = pack(">HIH", draw(st.one_of(st.integers(0, 8), NUMBER)), draw(NUMBER), draw(st.sampled_from((8, 16, 24))))
     common += draw(st.one_of(st.just(b"\x40\x0e\xac\x44" + bytes(6)), st.binary(min_size=10, max_size=10)))
     body = draw(BODY)
     sound = b"SSND" + pack(">III", draw(st.one_of(st.just(len(body) + 8), NUMBER)), draw(NUMBER), 0) + body
@@ -263,3 +263,21 @@ def test_memory_beyond_the_limit_would_be_noticed(tmp_path: Path, files: dict[st
     assert found.examine(tmp_path / "100", seed=0, what="100 MB") == str(100 << 17)
     assert "MemoryError" in found.examine(tmp_path / "2000", seed=0, what="2 GB")
     found.close()
+
+
+@pytest.mark.parametrize(
+    ("name", "number", "reason"),
+    [
+        ("float.wav", 576, "holds samples that are too large to be resampled"),
+        ("vorbis.ogg", 1776, "its Vorbis stream is damaged"),  # libsndfile 1.2 ends the process
+        ("aac.m4a", 3777, "its sound is in a coding that FFmpeg does not know"),
+    ],
+)
+def test_what_was_found_once_stays_refused(
+    name: str, number: int, reason: str, files: dict[str, bytes], examiner: MakeExaminer, tmp_path: Path
+) -> None:
+    path = tmp_path / name
+    path.write_bytes(mutated(files[name], random.Random(f"0 {number}"), list(files.values())))
+    assert not examiner("sound").examine(path, seed=number, what=name).startswith("WRONG")
+    with pytest.raises(AudioError, match=reason):
+        audio.read(path, sample_rate=48_000, offset=0.1)

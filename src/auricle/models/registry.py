@@ -16,6 +16,7 @@ from pathlib import Path
 import torch
 
 from auricle.errors import AuricleError
+from auricle.files import why_no_file
 from auricle.models import checkpoint
 from auricle.models.byola import BYOLA2020, BYOLA2022, BYOLA2020Config
 from auricle.models.conformer import Conformer, ConformerLarge
@@ -175,7 +176,8 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
         except AuricleError as error:
             raise AuricleError(f"{name} is no folder here, and as a hub id: {error}") from error
     if isinstance(source, Path) or "/" in name:
-        raise AuricleError(f"{name} does not exist: expected a folder that holds a model, or its model.safetensors")
+        wrong = why_no_file(path)
+        raise AuricleError(f"{name} {wrong}: expected a folder that holds a model, or its model.safetensors")
     return entry(name).build(seed)
 
 
