@@ -11,6 +11,8 @@ from auricle.errors import AuricleError
 
 ANSWER_SECONDS = 10.0  # for a cluster to take a connection
 LOCAL_STORE_BYTES = 1 << 30  # of shared memory: some pools and the rows of some blocks
+_SETTINGS = bytes([0, 0, 0, 4, 0, 0, 0, 0, 0])  # HTTP/2's first frame, of both sides (RFC 9113, section 3.4)
+_GREETING = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + _SETTINGS  # what gRPC, by which clusters are spoken to, starts with
 _LOCAL_STARTS = 3  # a busy machine may not start a cluster in the half minute that Ray gives it
 
 
@@ -88,17 +90,23 @@ def _join(ray: ModuleType, address: str) -> None:
 
 
 def _refuse_silence(address: str) -> None:
-    """Ray itself would try for minutes."""
+    """Ray itself would try again and again, for minutes."""
     host, colon, port = address.rpartition(":")
     if not (colon and host and port.isdigit() and int(port) < 1 << 16):
         raise AuricleError(f"the Ray address is {address!r}: expected HOST:PORT, auto or local")
     try:
-        socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS).close()
+        with socket.create_connection((host, int(port)), timeout=ANSWER_SECONDS) as connection:
+            connection.sendall(_GREETING)
+            answer = connection.recv(len(_SETTINGS))
     except OSError as error:
-        why = error.strerror or str(error)
         raise AuricleError(
-            f"no Ray cluster answers at {address} ({why}); start one: ray start --head, or give --ray local"
+            f"no Ray cluster answers at {address} ({error.strerror or error}); start one: ray start --head, or give "
+            "--ray local"
         ) from error
+    if answer[3:4] != _SETTINGS[3:4] and not os.environ.get("RAY_USE_TLS", "0").strip("0"):
+        raise AuricleError(
+            f"what answers at {address} is no Ray cluster; give the port of `ray start --head`, 6379 by default"
+        )
 
 
 def _first_line(error: Exception) -> str:
