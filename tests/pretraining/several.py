@@ -21,7 +21,7 @@ from torch import Tensor
 from auricle.clips import Crops
 from auricle.errors import AuricleError
 from auricle.pretraining import run
-from auricle.pretraining.recipe import load_recipe
+from auricle.pretraining.recipe import Recipe, load_recipe
 from auricle.training import MetricsFile, list_states
 
 TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
@@ -47,7 +47,11 @@ CONFORMER = [
     "warmup_steps=0",
     "batch_size=6",
 ]
-RECIPES = {"byola-2022-small": BYOL, "conformer-small": CONFORMER}
+KINDS = {  # of runs: recipe and what is changed in it
+    "byol": ("byola-2022-small", BYOL),
+    "conformer": ("conformer-small", CONFORMER),
+    "quantised": ("conformer-small", [*CONFORMER, "wav2vec.quantiser=true", "wav2vec.codes=8"]),
+}
 EVERYWHERE = [
     "precision=float32",
     "device=cpu",
@@ -58,8 +62,12 @@ EVERYWHERE = [
 ]
 
 
-def overrides_of(recipe: str, data: Path, *, steps: int) -> list[str]:
-    return [*RECIPES[recipe], *EVERYWHERE, f"data={data}", f"steps={steps}"]
+def overrides_of(kind: str, data: Path, *, steps: int) -> list[str]:
+    return [*KINDS[kind][1], *EVERYWHERE, f"data={data}", f"steps={steps}"]
+
+
+def recipe_of(kind: str, data: Path, *extra: str, steps: int) -> Recipe:
+    return load_recipe(KINDS[kind][0], [*overrides_of(kind, data, steps=steps), *extra])
 
 
 def losses(folder: Path) -> list[float]:
@@ -116,7 +124,7 @@ def do(jobs: list[dict[str, Any]], rank: int) -> None:
         os.environ |= job.get("environment", {})
         with noted(notes, rank):
             try:
-                if "recipe" in job:
+                if "overrides" in job:
                     run.pretrain(load_recipe(job["recipe"], job["overrides"]), out)
                 else:
                     run.resume(out)

@@ -25,14 +25,13 @@ from auricle.packing.layout import shard_name
 from auricle.packing.reader import open_packed
 from auricle.packing.sparse import write_sparse_pack
 from auricle.pretraining import run
-from auricle.pretraining.recipe import load_recipe
 from auricle.training import MetricsFile
 from packing.sounds import noise, write
 
 from . import several
 
-RECIPE = "byola-2022-small"
 HOURS, STEPS = 1_000, 24
+FEW_STATISTICS = "statistics_crops=30"
 PATIENCE = 300.0  # s that these tests wait for what takes a second on a machine that is not busy
 
 Launched = subprocess.Popen[str]
@@ -44,8 +43,8 @@ def launch(line: list[str], *, environment: dict[str, str] | None = None) -> Lau
 
 
 def pretraining(data: Path, out: Path, *, steps: int) -> list[str]:
-    arguments = several.overrides_of(RECIPE, data, steps=steps)
-    return ["-m", "auricle", "pretrain", RECIPE, *arguments, "statistics_crops=30", "--out", str(out), "--continue"]
+    recipe, arguments = several.KINDS["byol"][0], several.overrides_of("byol", data, steps=steps)
+    return ["-m", "auricle", "pretrain", recipe, *arguments, FEW_STATISTICS, "--out", str(out), "--continue"]
 
 
 def steps_done(out: Path) -> int:
@@ -81,9 +80,8 @@ def tiny_sounds(folder: Path) -> Path:
 def give_sound(pack: Path, crops: int) -> None:
     """Put noise into those clips of a pack of silence that the first so many crops are taken from."""
     opened = open_packed(pack, sample_rate=16_000, clip_seconds=10, crop_seconds=0.95)
-    order = Crops(
-        opened.clips, opened, crop_samples=15_200, sampling="clip", padding="tail", seed=load_recipe(RECIPE).seed
-    )
+    seed = several.recipe_of("byol", pack, steps=1).seed
+    order = Crops(opened.clips, opened, crop_samples=15_200, sampling="clip", padding="tail", seed=seed)
     second = 0.1 * np.random.default_rng(0).standard_normal(16_000)
     for clip in order.read(torch.arange(crops))[1].tolist():
         tone = np.sin(2 * np.pi * (100 + clip % 3000) * np.arange(16_000) / 16_000) * (clip % 7) / 20
@@ -115,7 +113,7 @@ def test_a_thousand_hours_train_lose_a_worker_and_go_on_with_another_number(tmp_
     assert 3 <= killed_after < STEPS
 
     # The same command again, in one process.
-    recipe = load_recipe(RECIPE, [*several.overrides_of(RECIPE, pack, steps=STEPS), "statistics_crops=30"])
+    recipe = several.recipe_of("byol", pack, FEW_STATISTICS, steps=STEPS)
     plans: list[object] = []
     run.pretrain(recipe, out, go_on=True, report=plans.append)
     assert any(getattr(event, "hours", None) == HOURS for event in plans)
@@ -126,10 +124,9 @@ def test_a_thousand_hours_train_lose_a_worker_and_go_on_with_another_number(tmp_
 
 def test_a_run_of_another_recipe_is_not_gone_on_with(tmp_path: Path) -> None:
     data = tiny_sounds(tmp_path / "sounds")
-    base = several.overrides_of(RECIPE, data, steps=1)
-    run.pretrain(load_recipe(RECIPE, base), tmp_path / "run")
+    run.pretrain(several.recipe_of("byol", data, steps=1), tmp_path / "run")
     with pytest.raises(AuricleError, match=r"holds another run: its steps is 1, not 2; continue it as it is with"):
-        run.pretrain(load_recipe(RECIPE, [*base, "steps=2"]), tmp_path / "run", go_on=True)
+        run.pretrain(several.recipe_of("byol", data, steps=2), tmp_path / "run", go_on=True)
 
 
 def test_a_process_that_never_comes_is_one_sentence(tmp_path: Path) -> None:
@@ -214,6 +211,5 @@ def test_two_nodes_train_over_their_network_and_stop_together(nodes: list[Node],
     assert (out / "checkpoints" / f"step-{steps:09d}.safetensors").exists()
 
     # What they learnt is what one process alone learns.
-    recipe = load_recipe(RECIPE, [*several.overrides_of(RECIPE, data, steps=4), "statistics_crops=30"])
-    run.pretrain(recipe, tmp_path / "alone")
+    run.pretrain(several.recipe_of("byol", data, FEW_STATISTICS, steps=4), tmp_path / "alone")
     assert several.losses(out)[:4] == pytest.approx(several.losses(tmp_path / "alone"), rel=5e-4)

@@ -210,21 +210,6 @@ def test_ctrl_c_saves_and_says_how_to_go_on(sounds: Path, tmp_path: Path) -> Non
     assert (folder / "checkpoints" / f"step-{step:09d}.safetensors").exists()
 
 
-def test_two_processes_use_codes_as_one_does(sounds: Path, tmp_path: Path) -> None:
-    """With the quantiser; all else that several processes do is in test_distributed.py."""
-    extra = [*SMALL_CONFORMER, "batch_size=6", "wav2vec.quantiser=true", "wav2vec.codes=8"]
-    arguments = [*extra, f"data={sounds}", "steps=5", "precision=float32"]
-    run.pretrain(load_recipe("conformer-small", arguments), tmp_path / "one")
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "auricle"]
-    line = [*torchrun, "pretrain", "conformer-small", *arguments, "--out", str(tmp_path / "two")]
-    done = subprocess.run(line, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, timeout=300)
-    assert done.returncode == 0, done.stderr
-    one = [row["loss"] for row in MetricsFile(tmp_path / "one" / "metrics.jsonl").read()]
-    two = [row["loss"] for row in MetricsFile(tmp_path / "two" / "metrics.jsonl").read()]
-    assert np.allclose(one, two, rtol=2e-3)
-    assert np.isclose(one[0], two[0], rtol=1e-5)  # before any update only the order of summation differs
-
-
 def test_accumulation_sees_all_crops_of_a_step(sounds: Path, tmp_path: Path) -> None:
     recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=3", "accumulate=2"])
     run.pretrain(recipe, tmp_path / "run")
