@@ -15,6 +15,7 @@ BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
     [
         ("pretrain.py", {"ratio", "share"}),
         ("describe.py", {"ratio", "all", "seconds_per_second"}),
+        ("embed.py", {"flac_16k", "flac_44k"}),
         ("loader.py", {"flac_16k", "flac_44k", "step", "memory_mb"}),
         ("conformer.py", {"ratio", "share"}),
         ("rsa.py", {"rsatoolbox", "scipy", "permutations"}),
