@@ -70,10 +70,13 @@ class TrainingSettings(Settings):
         """
         rows, rest = divmod(self.batch_size, self.accumulate * accelerator.num_processes)
         if rest or rows < 1:
-            raise SettingsError(
+            error = SettingsError(
                 f"batch_size {self.batch_size} cannot be divided among "
-                f"{accelerator.num_processes} processes × accumulate {self.accumulate}"
+                f"{accelerator.num_processes} processes × accumulate {self.accumulate}: start a number of processes "
+                f"that divides {self.batch_size // self.accumulate}"
             )
+            error.everywhere = True
+            raise error
         return slice(accelerator.process_index * rows, (accelerator.process_index + 1) * rows)
 
     def write(self, path: Path) -> None:

@@ -15,7 +15,6 @@ one that was not, bit for bit on a CPU with the same threads and versions.
 import copy
 import shutil
 import time
-from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -25,10 +24,9 @@ from accelerate import Accelerator
 from torch import Tensor
 
 from auricle import clips as clips_module
-from auricle import randomness, results
+from auricle import processes, randomness, results, run_folder
 from auricle.clips import Crops
 from auricle.errors import AuricleError, Interrupted
-from auricle.files import FolderLock
 from auricle.finetuning import scoring
 from auricle.finetuning.augmentation import MaskedFrontEnd, mixup
 from auricle.finetuning.classifier import Classifier, parameter_groups
@@ -98,7 +96,8 @@ def finetune(
             f"{folder} already holds a run; continue it with: auricle finetune --resume {folder}, "
             "or choose another folder"
         )
-    return _train(recipe, folder, task, decoded, report)
+    with processes.in_contact(f"auricle finetune --resume {folder}"):
+        return _train(recipe, folder, task, decoded, report)
 
 
 def resume(
@@ -109,7 +108,8 @@ def resume(
     if (folder / RESULTS_FILE).exists():
         report(End(results.summary(results.read(folder / RESULTS_FILE))))
         return folder / "model"
-    return _train(recipe, folder, task, decoded, report)
+    with processes.in_contact(f"auricle finetune --resume {folder}"):
+        return _train(recipe, folder, task, decoded, report)
 
 
 def _train(recipe: FineTuning, folder: Path, task: Task | None, decoded: Path | None, report: Report) -> Path:
@@ -123,9 +123,7 @@ def _train(recipe: FineTuning, folder: Path, task: Task | None, decoded: Path | 
     part = partition_of(task, recipe.fold)
     targets = learnable(task, part)
     encoder = pooled(registry.load(recipe.model, seed=recipe.seed), pooling=recipe.pooling)
-    with ExitStack() as stack:
-        if main:
-            stack.enter_context(FolderLock(folder))
+    with run_folder.owned(folder, say=lambda text: report(Note(text))):
         states = list_states(folder / "checkpoints")
         accelerator.wait_for_everyone()  # nobody may write a state before all have looked
         run = _prepare(recipe, encoder, targets, folder, accelerator)
