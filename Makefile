@@ -1,10 +1,11 @@
 # Everything a fresh machine needs: CPython 3.11 and make.
 PYTHON ?= python3
+WORKERS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check chaos fuzz setup benchmark clean
+.PHONY: demo docs test check chaos fuzz setup benchmark clean
 
 setup: $(STAMP)
 
@@ -22,8 +23,12 @@ check: $(STAMP)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-test: check
-	$(BIN)/python -m pytest
+docs: $(STAMP)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
+
+# Two processes of one thread each are faster than one of two; a file's tests stay together, for what they share.
+test: check docs
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile
 
 # At length, each night; the tests hold short versions of both (tests/README.md).
 chaos: $(STAMP)

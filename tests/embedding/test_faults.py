@@ -228,7 +228,7 @@ def test_killed_at_random_times_it_ends_with_the_table_of_an_undisturbed_job(
 
 def test_ctrl_c_keeps_what_was_done_and_says_so(sounds: Path, tmp_path: Path) -> None:
     out = tmp_path / "o.parquet"
-    process = embedding_process([sounds], out, pause=0.05, batch_seconds=2.0, part_seconds=0.0)
+    process = embedding_process([sounds], out, pause=0.2, batch_seconds=2.0, part_seconds=0.0)
     wait_for_parts(tmp_path / "o.parquet.parts", process, 2)
     process.send_signal(signal.SIGINT)
     output, errors = process.communicate(timeout=20)

@@ -43,7 +43,8 @@ def test_a_file_streams_by_without_being_held(tmp_path: Path) -> None:
             writer.write_table(pa.table({"path": ["a"] * 2000, "embedding": lists}, schema=schema))
     before = pa.total_allocated_bytes()
     held = [pa.total_allocated_bytes() - before for _ in Embedded.open(path).blocks()]
-    assert len(held) == 20 and max(held) < 1.2 * held[0] < 0.4 * path.stat().st_size
+    assert len(held) == 20
+    assert max(held[1:]) < 1.2 * np.median(held) < 0.4 * path.stat().st_size  # with the first, what wrote it may linger
 
 
 @pytest.mark.parametrize("most", [0, 10**9])
