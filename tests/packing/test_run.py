@@ -5,9 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -183,21 +180,6 @@ def test_a_full_disk_is_one_sentence_and_no_loss(
             pack(manifest, out, workers=1, shard_bytes=SHARD)
     pack(manifest, out, workers=1, shard_bytes=SHARD)
     assert content(out) == content(packed)
-
-
-def test_a_real_kill_of_the_command(folder: Path, tmp_path: Path, packed: Path) -> None:
-    program = (
-        "import sys; from auricle.manifest import Manifest; from auricle.packing.run import pack;"
-        f"pack(Manifest.from_folder(sys.argv[1]), sys.argv[2], workers=1, shard_bytes={SHARD})"
-    )
-    command = [sys.executable, "-c", program, str(folder), str(tmp_path / "pack")]
-    with subprocess.Popen(command) as process:
-        while not (tmp_path / "pack" / ".work" / "00000.jsonl").exists() and process.poll() is None:
-            time.sleep(0.005)
-        process.kill()
-    assert not (tmp_path / "pack" / "index.arrow").exists()
-    subprocess.run(command, check=True)
-    assert content(tmp_path / "pack") == content(packed)
 
 
 def test_ctrl_c_says_how_far_it_was(folder: Path, tmp_path: Path, packed: Path) -> None:

@@ -1,10 +1,6 @@
 """One command scores models on tasks: every piece of work once, whatever stops it, and results that can be merged."""
 
-import random
-import signal
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -139,27 +135,6 @@ def test_another_label_of_the_same_sound_is_not_embedded_again(finished, sounds:
     evaluate_models(
         MODELS, tasks_of(sounds), out=summary.out, seeds=[0, 1], protocols=["ogg2025"], workers=1
     )  # as the other tests know it
-
-
-@pytest.mark.slow
-def test_a_run_that_is_killed_at_any_time_ends_with_the_same_results(finished, sounds: Path, tmp_path: Path) -> None:
-    summary, _ = finished
-    out = tmp_path / "killed.parquet"
-    command = [*COMMAND, *MODELS, "--manifest", str(sounds / "pitch.csv"), "--manifest", str(sounds / "fewer.csv")]
-    command += ["--group", "singer", "--protocol", "ogg2025", "--seeds", "2", "--workers", "1", "--out", str(out)]
-    draw = random.Random(0)
-    for pattern in ("embedding/*/*", "probing/*/done.json"):
-        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        while process.poll() is None and not list(out.with_suffix(".work").glob(pattern)):
-            time.sleep(0.01)
-        time.sleep(0.1 * draw.random())
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-        assert not out.exists()
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "| logmel-stats |" in done.stdout
-    assert results.read(out) == summary.results
 
 
 def test_models_that_were_evaluated_apart_are_compared_when_merged(finished, sounds: Path, tmp_path: Path) -> None:
