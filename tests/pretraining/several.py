@@ -11,12 +11,16 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
+from torch.distributed.distributed_c10d import _set_pg_timeout as set_patience_of_the_group
 
 from auricle.clips import Crops
 from auricle.errors import AuricleError
@@ -91,8 +95,8 @@ def crops_of_steps(notes: Path, processes: int) -> list[list[Any]]:
 
 
 @contextlib.contextmanager
-def noted(notes: Path, rank: int) -> Iterator[None]:
-    """Note which crops training reads from now on: one line for every forward pass."""
+def noted(notes: Path, rank: int, *, hang: float = 0.0) -> Iterator[None]:
+    """Note which crops training reads from now on, one line for every forward pass; `hang` s before each."""
     notes.mkdir(parents=True, exist_ok=True)
     stream = Crops.stream
 
@@ -109,6 +113,7 @@ def noted(notes: Path, rank: int) -> Iterator[None]:
                 sounds = [hashlib.md5(self.read(index[None])[0].numpy()).hexdigest() for index in given[0]]
                 crops = zip(given.pop(0).tolist(), clips.tolist(), sounds, strict=True)
                 file.write(json.dumps([list(crop) for crop in crops]) + "\n")
+                time.sleep(hang)
                 yield waveform, clips
 
     with pytest.MonkeyPatch.context() as patch:
@@ -121,8 +126,11 @@ def do(jobs: list[dict[str, Any]], rank: int) -> None:
     for job in jobs:
         job = job | job.get("only", {}).get(str(rank), {})
         out, notes = Path(job["out"]), Path(job["notes"])
-        os.environ |= job.get("environment", {})
-        with noted(notes, rank):
+        if "patience" in job:
+            os.environ["AURICLE_PATIENCE"] = str(job["patience"])
+            if torch.distributed.is_initialized():  # with the one that counted then
+                set_patience_of_the_group(timedelta(seconds=job["patience"]))
+        with noted(notes, rank, hang=job.get("hang", 0.0)):
             try:
                 if "overrides" in job:
                     run.pretrain(load_recipe(job["recipe"], job["overrides"]), out)

@@ -59,7 +59,10 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def refused(trained: Trained) -> list[dict[str, Any]]:
-    """Runs that two processes cannot do together, each for another reason; the last one they can."""
+    """Runs that two processes cannot do together, each for another reason, and then one that they can.
+
+    In the very last one process hangs, which the other does not wait for.
+    """
     base = trained.job("byol", "refused")
     overrides = [*base["overrides"], "steps=1", "cache_gib=0"]  # every process reads the files
     fewer = trained.root / "fewer"
@@ -71,8 +74,9 @@ def refused(trained: Trained) -> list[dict[str, Any]]:
         "recipe": {"only": {"1": {"overrides": [*overrides, "learning_rate=0.5"]}}},
         "batch": {"overrides": [*overrides, "batch_size=2", "accumulate=2"]},
         "locked": {},
-        "folder": {"only": {"1": trained.chain("elsewhere")}, "environment": {"AURICLE_PATIENCE": "1"}},
+        "folder": {"only": {"1": trained.chain("elsewhere")}, "patience": 1},
         "well": {},
+        "hanging": {"patience": 2, "only": {"1": {"hang": 5}}},
     }
     return [{**base, "overrides": overrides, **trained.chain(name), **case} for name, case in cases.items()]
 
@@ -166,3 +170,10 @@ def test_a_folder_that_is_not_shared_is_refused(trained: Trained) -> None:
     )
     assert first == second
     assert f"{trained.run('elsewhere', 'chain')} is not the folder that process 0 writes to" in first
+
+
+def test_a_process_that_hangs_is_not_waited_for(trained: Trained) -> None:
+    said = (trained.notes("hanging", "chain") / "said-0.json").read_text()
+    assert "process 0 of 2 on " in said
+    assert "has heard nothing of another one for 2 s, which hangs or cannot be reached" in said
+    assert f"auricle pretrain --resume {trained.run('hanging', 'chain')}" in said
