@@ -294,3 +294,10 @@ def test_text_in_parquet_that_is_not_utf_8_is_said(tmp_path):
     pq.write_table(pa.table({"path": path}), tmp_path / "x.parquet")
     with pytest.raises(ManifestError, match=r"x\.parquet is not a Parquet file.*UTF8"):
         Manifest.read(tmp_path / "x.parquet")
+
+
+def test_a_line_break_in_a_name_is_spelt_out(tmp_path):
+    pq.write_table(pa.table({"a\nb": [1], "\x1b[31m": [2]}), tmp_path / "x.parquet")
+    with pytest.raises(ManifestError) as refused:
+        Manifest.read(tmp_path / "x.parquet")
+    assert str(refused.value) == r"x.parquet has no column `path`; it has a\nb, \x1b[31m"

@@ -270,7 +270,7 @@ def _stated_frames(container: Any, found: Any) -> int:
         seconds = float(found.duration * found.time_base)
     else:
         seconds = (container.duration or 0) / 1e6  # FFmpeg counts a container in microseconds
-    return max(0, round(seconds * found.rate))
+    return max(0, round(seconds * int(found.rate)))
 
 
 def pyav_info(path: Path) -> AudioInfo:

@@ -36,7 +36,13 @@ _NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
 
 
 class ManifestError(AuricleError):
-    """A manifest that cannot be used; the sentence names the row and the file."""
+    """A manifest that cannot be used; the sentence names the row and the file.
+
+    What a table holds may hold line breaks and commands to terminals: in the sentence they are spelt out.
+    """
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__("".join(c if c.isprintable() else ascii(c)[1:-1] for c in sentence))
 
 
 def read_table(path: Path) -> pa.Table:
