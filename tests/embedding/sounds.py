@@ -1,5 +1,6 @@
 """Small sounds, small encoders, and a process of its own that embeds them."""
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 
 from auricle import audio
@@ -109,3 +111,13 @@ def excerpts(path: Path, count: int, seconds: float, *, root: Path) -> Manifest:
     starts = [number * seconds for number in range(count)]
     rows = [{"path": path.name, "start": start, "end": start + seconds} for start in starts]
     return Manifest.from_rows(rows, root=root)
+
+
+def actors(kind: str) -> list[psutil.Process]:
+    """The processes, of a Ray cluster that this one started, in which such an actor is."""
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error, IndexError):
+            if process.cmdline()[0].startswith(f"ray::{kind}"):
+                found.append(process)
+    return found

@@ -1,6 +1,5 @@
 """Embedding on a real Ray cluster of this machine: the file of a job without Ray, also when processes are killed."""
 
-import contextlib
 import http.server
 import json
 import os
@@ -15,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pyarrow.parquet as pq
 import pytest
 import soundfile
@@ -27,7 +25,7 @@ from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.models.registry import load
 
-from .sounds import RATE, excerpts, folder_of_sounds, noise
+from .sounds import RATE, actors, excerpts, folder_of_sounds, noise
 from .test_memory import recording
 
 BATCH = 2.0  # seconds, so that there are many pools
@@ -70,16 +68,6 @@ def same(out: Path, undisturbed: Path) -> bool:
     """Rows, their order, every value, and what was rejected."""
     rejected = [path.with_suffix(".rejected.csv").read_text() for path in (out, undisturbed)]
     return pq.read_table(out).equals(pq.read_table(undisturbed)) and rejected[0] == rejected[1]
-
-
-def actors(kind: str) -> list[psutil.Process]:
-    """The processes of the cluster in which such an actor is."""
-    found = []
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error, IndexError):
-            if process.cmdline()[0].startswith(f"ray::{kind}"):
-                found.append(process)
-    return found
 
 
 @pytest.mark.slow

@@ -5,8 +5,10 @@ and goes on where a pool ended therefore makes the same pools, and from them the
 """
 
 import math
+from collections import deque
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
@@ -18,6 +20,7 @@ from auricle.manifest import Manifest
 from auricle.reading import Readers, Recording, Request
 
 POOL_CLIPS = 2048  # at most, however short they are
+ROWS_AT_ONCE = 1024  # of a manifest that become Python objects
 
 
 @dataclass(frozen=True)
@@ -152,16 +155,16 @@ def pools(
         Of a pool, about.
     """
     rate = readers.sample_rate
-    # A slice: whoever asks for one block of a million clips does not pay for the million.
-    asked = Manifest(manifest.table.slice(begin.row, end - begin.row), manifest.root, manifest.source)
-    starts = dict(enumerate(map(_or_zero, _column(asked, "start")), start=begin.row))
-    ends = dict(enumerate(_column(asked, "end"), start=begin.row))
-    files = dict(enumerate(asked.files, start=begin.row))
-    rows = range(begin.row, end)
-    requests = (Request(files[row], starts[row], _duration(starts[row], ends[row])) for row in rows)
+    asked: deque[_Row] = deque()  # of the reader, which is some files ahead
+
+    def requests() -> Iterator[Request]:
+        for clip in _rows(manifest, begin.row, end):
+            asked.append(clip)
+            yield Request(clip.file, clip.start, None if clip.end is None else clip.end - clip.start)
+
     pool = Pool(begin)
-    for row, sound in zip(rows, readers.read(requests), strict=True):
-        start = starts[row]
+    for sound in readers.read(requests()):
+        row, _, start, asked_end = asked.popleft()
         if isinstance(sound, AudioError):
             pool.rejected[row] = sound.reason
         elif windows is not None:
@@ -184,10 +187,10 @@ def pools(
             # Handed on at once and alone: its process waits for someone to take the blocks.
             if pool.clips or pool.rejected:
                 yield pool
-            yield Pool(Position(row + 1), long=LongClip(row, start, ends[row], sound))
+            yield Pool(Position(row + 1), long=LongClip(row, start, asked_end, sound))
             pool = Pool(Position(row + 1))
         else:
-            pool.add(Clip(row, start, end_of(start, ends[row], len(sound), rate), sound), seconds=len(sound) / rate)
+            pool.add(Clip(row, start, end_of(start, asked_end, len(sound), rate), sound), seconds=len(sound) / rate)
         pool.until = Position(row + 1)
         if pool.is_full(samples) or (row + 1 in borders and (pool.clips or pool.rejected)):
             yield pool
@@ -196,16 +199,23 @@ def pools(
         yield pool
 
 
-def _column(manifest: Manifest, name: str) -> list[float | None]:
-    return manifest.column(name) if manifest.has(name) else [None] * len(manifest)
+class _Row(NamedTuple):
+    """What is asked for by one row of the manifest."""
+
+    row: int
+    file: Path
+    start: float
+    end: float | None
 
 
-def _or_zero(start: float | None) -> float:
-    return start or 0.0
-
-
-def _duration(start: float, end: float | None) -> float | None:
-    return None if end is None else end - start
+def _rows(manifest: Manifest, first: int, end: int) -> Iterator[_Row]:
+    """Rows `first` to `end`, of which few are taken from the table at a time: there may be millions."""
+    for begin in range(first, end, ROWS_AT_ONCE):
+        count = min(ROWS_AT_ONCE, end - begin)
+        part = Manifest(manifest.table.slice(begin, count), manifest.root, manifest.source)
+        starts, ends = (part.column(name) if part.has(name) else [None] * count for name in ("start", "end"))
+        for row, file, start, stop in zip(range(begin, end), part.files, starts, ends, strict=False):
+            yield _Row(row, file, start or 0.0, stop)
 
 
 def end_of(start: float, asked: float | None, samples: int, rate: int) -> float:
