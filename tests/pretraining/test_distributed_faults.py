@@ -25,7 +25,7 @@ from auricle.packing.layout import shard_name
 from auricle.packing.reader import open_packed
 from auricle.packing.sparse import write_sparse_pack
 from auricle.pretraining import run
-from auricle.training import MetricsFile
+from auricle.training import MetricsFile, load_state
 from packing.sounds import noise, write
 
 from . import several
@@ -194,22 +194,33 @@ def nodes(tmp_path: Path) -> Iterator[list[Node]]:
         yield found
 
 
-def test_two_nodes_train_over_their_network_and_stop_together(nodes: list[Node], tmp_path: Path) -> None:
+def processes_at(out: Path, step: int) -> int:
+    """How many processes made a step."""
+    state = load_state(out / "checkpoints" / f"step-{step:09d}.safetensors")
+    return int(state.values["environment"]["processes"])
+
+
+def test_two_nodes_train_over_their_network_and_the_one_that_is_left_goes_on(nodes: list[Node], tmp_path: Path) -> None:
     data, out = tiny_sounds(tmp_path / "sounds"), tmp_path / "run"
-    meeting = ["--rdzv-backend", "c10d", "--rdzv-id", "test", "--rdzv-endpoint", f"{nodes[0].name}:29400"]
-    line = [*several.TORCHRUN, "--nnodes", "2", "--nproc-per-node", "1", *meeting]
+    line = [*several.TORCHRUN, "--nnodes", "1:2", "--nproc-per-node", "1", "--max-restarts", "2"]
+    line += ["--rdzv-backend", "c10d", "--rdzv-id", "test", "--rdzv-endpoint", f"{nodes[0].name}:29400"]
+    line += ["--rdzv-conf", "last_call_timeout=10,keep_alive_interval=1,keep_alive_max_attempt=3"]
     jobs = [node.run(*line, *pretraining(data, out, steps=100_000)) for node in nodes]
-    wait_until(lambda: steps_done(out) >= 4, *jobs)
-    jobs[1].send_signal(signal.SIGTERM)  # to torchrun on node b, as a scheduler does that takes the node away
-    errors = [job.communicate(timeout=PATIENCE)[1] for job in jobs]
-    assert all(job.returncode for job in jobs)
+    wait_until(lambda: steps_done(out) >= 4 and processes_at(out, steps_done(out) - 1) == 2, *jobs)
+    for process in [psutil.Process(jobs[1].pid), *workers_of(jobs[1])]:
+        process.kill()  # the whole of node b
+    jobs[1].communicate()
+    killed_after = steps_done(out)
+    wait_until(lambda: steps_done(out) >= killed_after + 3, jobs[0])
+    jobs[0].send_signal(signal.SIGTERM)  # to torchrun, as a scheduler does that takes the node away
+    errors = jobs[0].communicate(timeout=PATIENCE)[1]
+    lost, stopped = sentences(errors)
     steps = steps_done(out)
-    assert sentences(errors[0]) == [
-        f"auricle: stopped at step {steps:,}; continue with: auricle pretrain --resume {out}"
-    ]
-    assert sentences(errors[1]) == []
-    assert (out / "checkpoints" / f"step-{steps:09d}.safetensors").exists()
+    assert f"process 0 of 2 on {nodes[0].name} has lost another one" in lost
+    assert stopped == f"auricle: stopped at step {steps:,}; continue with: auricle pretrain --resume {out}"
+    assert processes_at(out, steps) == 1
 
     # What they learnt is what one process alone learns.
-    run.pretrain(several.recipe_of("byol", data, FEW_STATISTICS, steps=4), tmp_path / "alone")
-    assert several.losses(out)[:4] == pytest.approx(several.losses(tmp_path / "alone"), rel=5e-4)
+    run.pretrain(several.recipe_of("byol", data, FEW_STATISTICS, steps=killed_after + 3), tmp_path / "alone")
+    alone = several.losses(tmp_path / "alone")
+    assert several.losses(out)[: len(alone)] == pytest.approx(alone, rel=5e-3)
