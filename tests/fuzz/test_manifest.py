@@ -57,6 +57,41 @@ def whole_files(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 
+PIECES = [
+    b",",
+    b'"',
+    b"\n",
+    b"\r",
+    b";",
+    b"-",
+    b"1e400",
+    b"nan",
+    b"0",
+    b"a.wav",
+    b"train",
+    b"",
+    b"\xc3\xa9",
+    b"path",
+    b"  ",
+]
+
+
+def changed(name: str, content: bytes, draw: random.Random, others: list[bytes]) -> bytes:
+    """Damaged in any way, or so little that a reader comes far: text stays text, Parquet keeps its length and end."""
+    if draw.random() < 0.3:
+        return mutated(content, draw, others)
+    table = bytearray(content)
+    for _ in range(draw.choice((1, 2, 5))):
+        at = draw.randrange(4, len(table) - 9)
+        if name.endswith(".csv"):
+            table[at : at + draw.choice((0, 0, 1, 3))] = draw.choice(PIECES)
+        elif draw.random() < 0.5:
+            table[at] ^= 1 << draw.randrange(8)
+        else:
+            table[at : at + 1] = draw.choice((b"\0", b"\1", b"\x7f", b"\x80", b"\xff"))
+    return bytes(table)
+
+
 @pytest.fixture
 def examine(examiner: Callable[[str], Examiner], tmp_path: Path) -> Examine:
     found = examiner("manifest")
@@ -76,7 +111,7 @@ def test_damaged_manifests(examine: Examine, tmp_path: Path, nightly: bool, anno
     wrong: list[str] = []
     for number in range(2000 if nightly else 110):
         name = names[number % len(names)]
-        content = mutated(files[name], random.Random(f"manifest {seed} {number}"), others)
+        content = changed(name, files[name], random.Random(f"manifest {seed} {number}"), others)
         verdicts.append(examine(name, content, f"{name}, seed {seed}, number {number}"))
         if verdicts[-1].startswith("WRONG"):
             (tmp_path / name).rename(tmp_path / f"wrong-{number}-{name}")
@@ -86,7 +121,7 @@ def test_damaged_manifests(examine: Examine, tmp_path: Path, nightly: bool, anno
         f"{len(verdicts):,} damaged manifests (seed {seed}): {read:,} read, {refused:,} refused, {len(wrong)} wrong"
     )
     assert not wrong, "\n".join(wrong)
-    assert min(read, refused) > len(verdicts) / 50
+    assert min(read, refused) > len(verdicts) / 20
 
 
 # --- tables that nobody wrote
