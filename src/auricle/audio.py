@@ -6,6 +6,7 @@ memory follows the sound that is there and not the length that a header promises
 the whole file: it starts at an input sample that falls on an output sample, early enough for the filter to settle.
 """
 
+import io
 import math
 import os
 from collections.abc import Iterator
@@ -208,15 +209,15 @@ def write(path: Path | str, waveform: Waveform, *, sample_rate: int) -> None:
         ".mp3": ("MP3", "MPEG_LAYER_III"),
         ".aif": ("AIFF", "PCM_16"),
     }.get(suffix, (suffix[1:].upper(), "PCM_16"))
+    content = io.BytesIO()  # libsndfile does not say why it cannot write to a disk
+    try:
+        with soundfile.SoundFile(content, "w", sample_rate, 1, coding, format=container) as file:
+            for start in range(0, len(waveform), sample_rate):  # libsndfile's Vorbis overflows its stack on long writes
+                file.write(waveform[start : start + sample_rate])
+    except soundfile.LibsndfileError as error:
+        raise AudioError(path, f"cannot be written: {error.error_string}") from error
     with atomic_write(path) as temporary:
-        try:
-            with soundfile.SoundFile(temporary, "w", sample_rate, 1, coding, format=container) as file:
-                for start in range(
-                    0, len(waveform), sample_rate
-                ):  # libsndfile's Vorbis overflows its stack on long writes
-                    file.write(waveform[start : start + sample_rate])
-        except soundfile.LibsndfileError as error:
-            raise AudioError(path, f"cannot be written: {error.error_string}") from error
+        temporary.write_bytes(content.getvalue())
 
 
 def find(root: Path | str) -> list[Path]:

@@ -6,6 +6,7 @@ and so is the noise that either lies in. They are columns of the manifests, so t
 against the truth. All draws are stateless: a clip depends on the seed and its own number alone.
 """
 
+import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -268,8 +269,10 @@ def _written(out: Path, clips: Iterator[tuple[Row, Sound]]) -> list[Row]:
     rows = []
     for row, sound in clips:
         path = out / row["path"]
+        content = io.BytesIO()  # libsndfile does not say why it cannot write to a disk
+        soundfile.write(content, np.round(sound * 32767).astype(np.int16), SAMPLE_RATE, format="WAV", subtype="PCM_16")
         with refused_writes_are_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            soundfile.write(path, np.round(sound * 32767).astype(np.int16), SAMPLE_RATE, subtype="PCM_16")
+            path.write_bytes(content.getvalue())
         rows.append({**row, "seconds": len(sound) / SAMPLE_RATE})
     return rows
