@@ -109,6 +109,17 @@ def test_a_long_recording_that_breaks_further_on_is_rejected_but_keeps_its_windo
         assert "NaN or infinite, the first at 95.000 s" in summary.rejected_path.read_text()
 
 
+def test_a_long_recording_that_the_encoder_refuses_does_not_keep_the_next_one_waiting(tmp_path: Path) -> None:
+    sound = noise(150.0)
+    sound[RATE] = 1e30  # its power is infinite, which is found long before all has been decoded
+    soundfile.write(tmp_path / "a.wav", sound, RATE, subtype="FLOAT")
+    soundfile.write(tmp_path / "b.wav", noise(1.0), RATE)
+    out = tmp_path / "o.parquet"
+    summary = embed_manifest(load("logmel-stats"), Manifest.from_folder(tmp_path), out=out, workers=1, frames=True)
+    assert summary.rejected == 1 and "not finite" in summary.rejected_path.read_text()
+    assert set(pq.read_table(out).column("path").to_pylist()) == {"b.wav"}
+
+
 # A decoding process as of auricle.reading, but for files that crash or hang the decoder.
 _BAD_DECODER = """
 import os, sys, time
