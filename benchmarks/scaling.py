@@ -1,23 +1,35 @@
 """The cost model of docs/scaling.md: what 10,000 and 1,000,000 hours cost, from what was measured and what is assumed.
 
     python benchmarks/scaling.py
+    python benchmarks/scaling.py --manifest 1000000
 
-Nothing is timed here. Figures that were measured stand first, with the command that printed them; then what is assumed,
-which nobody has measured; then the arithmetic. The tables are printed as they stand in the page, and a test compares
-the two: whoever measures anew changes the number here and pastes the tables there.
+Nothing is timed here; `--manifest` measures the memory of a manifest of so many excerpts. Figures that were measured
+stand first, with the command that printed them; then what is assumed, which nobody has measured; then the arithmetic.
+The tables are printed as they stand in the page, and a test compares the two: whoever measures anew changes the number
+here and pastes the tables there.
 """
 
+import argparse
+import resource
 from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+
+from auricle.embedding.shares import Blocks
+from auricle.manifest import Manifest
 
 HOUR = 3600.0  # s
 
 # --- measured, on one core of an AMD EPYC (Zen 4) machine of two that was shared with other work: a quiet one is faster
 
-PACK_SECONDS = {"16 kHz": 0.0043, "44.1 kHz": 0.0089}  # of a processor per 5-s FLAC clip: decode, resample, write
-DECODE_SECONDS = {"16 kHz": 0.0022, "44.1 kHz": 0.0060}  # python benchmarks/embed.py, `decode`
-EMBED_SECONDS = 0.0190  # python benchmarks/embed.py, `auricle`, own processor: BYOL-A 2022 in bfloat16, per 5-s clip
+PACK_SECONDS = {"16 kHz": 0.0046, "44.1 kHz": 0.0083}  # of a processor per 5-s FLAC clip: decode, resample, write
+DECODE_SECONDS = {"16 kHz": 0.0025, "44.1 kHz": 0.0057}  # python benchmarks/embed.py, `decode`
+EMBED_SECONDS = 0.0171  # python benchmarks/embed.py, `auricle`, own processor: BYOL-A 2022 in bfloat16, per 5-s clip
 CLIP_SECONDS = 5.0
 TRAIN_CROPS = 48_700 / 1_300  # python benchmarks/loader.py: crops of 0.95 s a second that one core trains on
+MANIFEST_BYTES = 52.0  # of a row in memory, --manifest
+FINGERPRINT_BYTES = 345.0  # for a moment, of a row, --manifest
 INDEX_BYTES_PER_CLIP = 8  # python benchmarks/loader.py: kept in memory of a packed 10-s clip, by each process
 
 # --- counted
@@ -130,28 +142,52 @@ def times() -> str:
 
 
 def disks() -> str:
-    rows = []
-    for hours in CORPORA:
-        clips = hours * HOUR / PACKED_CLIP_SECONDS
-        flac = hours * HOUR * 44_100 * 2 * FLAC_SHARE
-        sizes = (flac, hours * PACK_BYTES, clips * VECTOR_BYTES, 2 * clips * VECTOR_BYTES, clips * INDEX_BYTES_PER_CLIP)
-        rows.append((f"{hours:,} h", *map(size, sizes)))
     titles = (
         "sound",
         "FLAC at 44.1 kHz",
         "pack",
         "embeddings",
         "disk while they are joined",
-        "memory of a pack's index",
+        "memory: a pack's index",
+        "a manifest of its clips",
+        "while embedding begins",
     )
+    rows = []
+    for hours in CORPORA:
+        clips = hours * HOUR / PACKED_CLIP_SECONDS
+        flac = hours * HOUR * 44_100 * 2 * FLAC_SHARE
+        on_disk = (flac, hours * PACK_BYTES, clips * VECTOR_BYTES, 2 * clips * VECTOR_BYTES)
+        in_memory = (clips * INDEX_BYTES_PER_CLIP, clips * MANIFEST_BYTES, clips * FINGERPRINT_BYTES)
+        rows.append((f"{hours:,} h", *map(size, (*on_disk, *in_memory))))
     return table(titles, rows)
 
 
 TABLES = (rates, times, disks)
 
 
+def manifest_bytes(rows: int) -> tuple[float, float]:
+    """Of a row: in the table, and at most while a job that embeds it begins."""
+
+    def peak() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+    before = peak()
+    paths = pa.array([f"corpus/speaker{row % 1000:04d}/{row:08d}.flac" for row in range(rows)])
+    table = pa.table({"path": paths, "start": pa.array([0.0] * rows), "end": pa.array([10.0] * rows)})
+    manifest = Manifest(table, Path("/data"))
+    assert manifest.fingerprint and Blocks.of(manifest).borders
+    return manifest.table.nbytes / rows, (peak() - before) / rows
+
+
 def main() -> None:
-    print("\n\n".join(make() for make in TABLES))
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--manifest", type=int, metavar="ROWS", help="measure the memory of a manifest")
+    rows = parser.parse_args().manifest
+    if rows is None:
+        print("\n\n".join(make() for make in TABLES))
+    else:
+        held, most = manifest_bytes(rows)
+        print(f"{held:.0f} bytes of a row in memory, {most:.0f} while a job begins")
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ def test_every_assumption_is_named_on_the_page(scaling: ModuleType) -> None:
 def test_arithmetic_by_hand(scaling: ModuleType) -> None:
     # 16-bit samples at 16 kHz are 115.2 MB an hour; ten thousand hours of 10-s clips are 3.6 million vectors.
     assert scaling.PACK_BYTES == 115_200_000
-    assert "| 10,000 h | 1.9 TB | 1.2 TB | 44.2 GB | 88.5 GB | 28.8 MB |" in scaling.disks()
+    assert "| 10,000 h | 1.9 TB | 1.2 TB | 44.2 GB | 88.5 GB | 28.8 MB | 187.2 MB | 1.2 GB |" in scaling.disks()
     # A core that takes 5 ms for 5 s hears 1,000 s, 0.278 h, in a second.
     hours = scaling.per_core()["pack, FLAC at 16 kHz"] * scaling.PACK_SECONDS["16 kHz"] / 0.005
     assert hours == pytest.approx(0.278, abs=0.001)
