@@ -112,7 +112,7 @@ def pack(
         plan = PackPlan.read(folder / "plan.arrow", json.dumps(job), manifest.root)
         if plan is None:
             plan = make_plan(clips, manifest.root, workers=workers, report=report)
-            if drop == "near":
+            if drop == "near" and plan.samples:
                 plan = plan.with_twins(near_twins(plan, held_out, work=folder, workers=workers, report=report))
             plan.write(folder / "plan.arrow", json.dumps(job))
         if info is None:
