@@ -301,3 +301,10 @@ def test_a_line_break_in_a_name_is_spelt_out(tmp_path):
     with pytest.raises(ManifestError) as refused:
         Manifest.read(tmp_path / "x.parquet")
     assert str(refused.value) == r"x.parquet has no column `path`; it has a\nb, \x1b[31m"
+
+
+def test_a_column_of_pairs_is_no_list_of_labels(tmp_path):
+    pairs = pa.array([[("k", 1)]], pa.map_(pa.string(), pa.int8()))
+    pq.write_table(pa.table({"path": ["a.wav"], "labels": pairs}), tmp_path / "x.parquet")
+    with pytest.raises(ManifestError, match=r"row 1 \(a\.wav\) has labels .*: expected a list of text"):
+        Manifest.read(tmp_path / "x.parquet")

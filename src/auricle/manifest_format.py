@@ -176,11 +176,11 @@ def _cast(table: pa.Table, name: str, source: str) -> pa.ChunkedArray | pa.Array
     )
     try:
         return column.cast(kind)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+    except pa.ArrowException as error:
         for row in range(table.num_rows):
             try:
                 column.slice(row, 1).cast(kind)
-            except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+            except pa.ArrowException:
                 value, path = column[row].as_py(), table.column("path")[row].as_py()
                 raise ManifestError(
                     f"{source}: row {row + 1} ({path}) has {name} {value!r}: expected {wanted}"
