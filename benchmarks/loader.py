@@ -4,7 +4,7 @@
 
 FLAC files at 16 and at 44.1 kHz, one of noise, which compresses least and so decodes slowest, and one of tones, are
 packed. Then crops of 0.95 s of the same sample indices are read from the files and from the pack by the same code
-(:class:`auricle.clips.Crops`), in turns, in one thread; beside that BYOL-A's training step is timed as in
+(:class:`auricle.crops.Crops`), in turns, in one thread; beside that BYOL-A's training step is timed as in
 ``benchmarks/pretrain.py``. Processor seconds of the reading thread are counted and not the clock, since other processes
 on the machine would change the latter.
 
@@ -30,7 +30,7 @@ import soundfile
 import torch
 
 from auricle import clips as clips_module
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.manifest import Manifest
 from auricle.packing.layout import SAMPLE_RATE
 from auricle.packing.reader import open_packed

@@ -12,7 +12,19 @@ SOURCE = Path(auricle.__file__).parent
 ROOMS = [
     {"errors", "threads"},
     {"settings", "files", "randomness", "notebook"},
-    {"audio", "decoding", "opus", "mel", "manifest", "manifest_format", "inputs", "fetching", "archives", "clips"},
+    {
+        "audio",
+        "decoding",
+        "opus",
+        "mel",
+        "manifest",
+        "manifest_format",
+        "inputs",
+        "fetching",
+        "archives",
+        "clips",
+        "crops",
+    },
     {"datasets", "corpora", "models", "neighbours", "alignment", "synth", "synthesis"},
     {
         "training",

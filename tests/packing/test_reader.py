@@ -11,7 +11,7 @@ import torch
 
 from auricle import clips as clips_module
 from auricle.audio import AudioError
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 from auricle.packing.layout import PackError

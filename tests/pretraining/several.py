@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 from torch.distributed.distributed_c10d import _set_pg_timeout as set_patience_of_the_group
 
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 from auricle.pretraining import run
 from auricle.pretraining.recipe import Recipe, load_recipe

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from auricle.clips import Clips, Crops, Stretch
+from auricle.clips import Clips, Stretch
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 from auricle.pretraining.batches import BucketedBatches, EqualBatches
 

@@ -19,7 +19,7 @@ import psutil
 import pytest
 import torch
 
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 from auricle.packing.layout import shard_name
 from auricle.packing.reader import open_packed

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from auricle import clips as clips_module
 from auricle import processes, randomness, results, run_folder
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.finetuning import scoring
 from auricle.finetuning.augmentation import MaskedFrontEnd, mixup

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle import randomness
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 
 Rows = NDArray[np.int64]
@@ -90,7 +90,7 @@ class BalancedCrops(Crops):
     weights
         ``(members,)`` of mean 1.
     options
-        Of :class:`auricle.clips.Crops`, with ``sampling="clip"``.
+        Of :class:`auricle.crops.Crops`, with ``sampling="clip"``.
     """
 
     def __init__(self, *args: Any, weights: Floats, **options: Any) -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from auricle import __version__, processes
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 from auricle.models.global_norm import world_size
 from auricle.packing.reader import PackedClips

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auricle import randomness
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError
 
 LENGTH_RATIO = 1.1  # crops of one length class differ by less, which bounds the padding within a class

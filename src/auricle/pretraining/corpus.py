@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auricle import clips as clips_module
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.models.spectrogram import NormalisedEncoder
 from auricle.models.statistics import normalisation_statistics
 from auricle.packing.reader import open_packed, pack_among

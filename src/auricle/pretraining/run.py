@@ -23,7 +23,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from auricle import processes, run_folder
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.models import registry
 from auricle.models.architectures import ARCHITECTURES

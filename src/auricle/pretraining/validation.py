@@ -6,7 +6,7 @@ import torch
 from accelerate import Accelerator
 from torch import nn
 
-from auricle.clips import Crops
+from auricle.crops import Crops
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe
 
