@@ -192,7 +192,7 @@ def test_headers_that_nobody_wrote(
     check()
     heard = verdicts.count("heard")
     announce(f"{len(verdicts):,} made headers: {heard:,} heard, {verdicts.count('refused'):,} refused")
-    assert heard > len(verdicts) / 200
+    assert heard > (len(verdicts) / 50 if nightly else 0)  # a hundred are too few for a share
 
 
 # --- promises, pipes and what stands behind the sentence "no crash, hang or blow-up"
