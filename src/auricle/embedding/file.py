@@ -264,10 +264,10 @@ def _embeddings(file: pq.ParquetFile, path: Path) -> NDArray[np.float32]:
     return found
 
 
-def batches(file: pq.ParquetFile, columns: list[str], *, rows: int = 1 << 16) -> Iterator[pa.RecordBatch]:
-    """All rows of some columns in order, at most `rows` at a time, of which no more than a row group is held.
+def batches(file: pq.ParquetFile, columns: list[str] | None = None, *, rows: int = 1 << 16) -> Iterator[pa.RecordBatch]:
+    """All rows of some columns, else of all, in order, at most `rows` at a time; no more than a row group is held.
 
-    An iterator over the whole file keeps all that it has read.
+    An iterator over the whole file keeps all that it has read, and reads all of it for the first row.
     """
     for group in range(file.num_row_groups):
         yield from file.iter_batches(rows, row_groups=[group], columns=columns)

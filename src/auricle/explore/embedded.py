@@ -64,7 +64,7 @@ class Embedded:
                     raise AuricleError(f"{path} has no column `{missing}`: expected what `auricle embed` writes")
                 if not rows:
                     raise AuricleError(f"{path} holds no embeddings: expected at least one row")
-                first = next(file.iter_batches(1, columns=[COLUMN])).column(0)[0].as_py()
+                first = next(batches(file, [COLUMN], rows=1)).column(0)[0].as_py()
         except FileNotFoundError:
             raise AuricleError(f"{path} does not exist: expected an embeddings file") from None
         except (pa.ArrowInvalid, OSError) as error:

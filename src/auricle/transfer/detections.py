@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from auricle.embedding.file import batches
 from auricle.transfer.targets import Kind
 
 ROWS = 16_384  # windows looked at together
@@ -77,7 +78,7 @@ def detections(
     wanted = np.isin(outputs, only)
     recording = _Recording(merge)
     with pq.ParquetFile(scores) as file:
-        for batch in file.iter_batches(batch_size=ROWS):
+        for batch in batches(file, rows=ROWS):
             values = batch.column("scores").flatten().to_numpy(zero_copy_only=False).reshape(len(batch), -1)
             hits = (values >= limits) & wanted
             if kind == "multi-class":
