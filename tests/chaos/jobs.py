@@ -13,6 +13,8 @@ from safetensors.numpy import load_file
 from auricle import results
 from auricle.manifest import Manifest
 from auricle.models.registry import load
+from auricle.packing.layout import PackError
+from auricle.packing.reader import open_pack
 from auricle.packing.verify import verify
 from auricle.training import MetricsFile, list_states, load_state
 
@@ -78,7 +80,12 @@ def packed(out: Path) -> dict[str, bytes]:
 
 
 def pack_begun(out: Path) -> None:
-    assert not (out / "index.arrow").exists() or '"complete": true' in (out / "pack.json").read_text()
+    try:
+        open_pack(out)
+    except PackError as error:
+        assert "is not finished" in str(error) or "is not a pack" in str(error)
+    else:
+        assert verify(out).is_whole
 
 
 # --- pretrain
