@@ -3,11 +3,10 @@
 from functools import partial
 
 from auricle.comparisons import Comparison
-from auricle.pretraining.events import Decoding, Note, Plan, Step
 from auricle.study import analyses, encoders, events, measuring, sources
 from auricle.study.analyses import Picture, Similarity
 from auricle.study.diets import Diets, Part
-from auricle.study.encoders import StudyEncoder, Training
+from auricle.study.encoders import StudyEncoder, Training, Wanted
 from auricle.study.layers import LayerSimilarity, hear_layers, layer_similarity, write_layers
 from auricle.study.outcome import Outcome
 from auricle.study.report import write_report
@@ -84,23 +83,8 @@ class _Run:
     # --- encoders and scores ----------------------------------------------------------------------------------------
 
     def _pretrain(self, diets: list[Diet]) -> list[Training]:
-        how, stages = self.study.learning, self.stages
-        wanted = [(diet, seed) for diet in diets for seed in how.seeds]
-        missing = [
-            (diet.name, seed)
-            for diet, seed in wanted
-            if stages.find(encoders.pretraining_stage(how, diet, seed)) is None
-        ]
-        recipe = encoders.recipe_of(how, seed=0).name
-
-        def tell(diet: Diet, number: int, event: Plan | Step | Decoding | Note) -> None:
-            self.session.tell(events.Pretraining(recipe, diet.name, number, len(missing), event))
-
-        trained = []
-        for diet, seed in wanted:
-            number = missing.index((diet.name, seed)) + 1 if (diet.name, seed) in missing else 0
-            trained.append(encoders.pretrain(stages, how, diet, seed, partial(tell, diet, number)))
-        return trained
+        how = self.study.learning
+        return self.session.pretrain([Wanted(diet.name, how, diet, seed) for diet in diets for seed in how.seeds])
 
     def _compare(self, tasks: list[Task], probed: list[Probed[StudyEncoder]]) -> list[Comparison]:
         return [

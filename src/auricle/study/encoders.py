@@ -85,6 +85,21 @@ class StudyEncoder:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """One pre-training that a study needs: what progress calls it, how, on what, and with which seed."""
+
+    title: str
+    how: Pretraining
+    diet: Diet
+    seed: int
+
+    @property
+    def stage(self) -> Stage:
+        """What decides its outcome."""
+        return pretraining_stage(self.how, self.diet, self.seed)
+
+
+@dataclass(frozen=True)
 class Training:
     """One pre-training that is finished: on what, and for which of the study's diets."""
 

@@ -12,8 +12,9 @@ from auricle.embedding import choose_device
 from auricle.files import atomic_write
 from auricle.results import Result
 from auricle.stages import Stage, Stages
-from auricle.study import events, sources
+from auricle.study import encoders, events, sources
 from auricle.study.base import Study
+from auricle.study.encoders import Training, Wanted
 from auricle.study.events import End, Report
 from auricle.study.sources import Diet
 from auricle.transfer import clip_sets
@@ -136,6 +137,24 @@ class Session:
         stage = Stage("world", "sound-world", WORLD_VERSION, {"clips": clips, "seed": seed})
         done = self.stages.run(stage, work)
         return synth.SoundWorld(done.folder, **done.facts)
+
+    # --- pre-training -----------------------------------------------------------------------------------------------
+
+    def pretrain(self, wanted: Sequence[Wanted], *, plan: Callable[[int], str] | None = None) -> list[Training]:
+        """Every training, in this order; those that are not finished are done now, and `plan` tells of their number."""
+        missing = [place for place, one in enumerate(wanted) if self.stages.find(one.stage) is None]
+        if plan is not None:
+            self.tell(events.Said(plan(len(missing))))
+        trained = []
+        for place, one in enumerate(wanted):
+            recipe = encoders.recipe_of(one.how, seed=one.seed).name
+            number = missing.index(place) + 1 if place in missing else 0
+
+            def listen(event: Any, recipe: str = recipe, title: str = one.title, number: int = number) -> None:
+                self.tell(events.Pretraining(recipe, title, number, len(missing), event))
+
+            trained.append(encoders.pretrain(self.stages, one.how, one.diet, one.seed, listen))
+        return trained
 
     # --- scores under a probe ---------------------------------------------------------------------------------------
 

@@ -1,14 +1,13 @@
 """Run an ablation: every changed recipe pre-trained, probed, and compared with the recipe as it is."""
 
 from functools import partial
-from typing import Any
 
 from auricle.comparisons import Comparison
-from auricle.study import encoders, events
+from auricle.study import encoders
 from auricle.study.ablation.definition import BASE, Ablation, Variant
 from auricle.study.ablation.outcome import Outcome, VariantEncoder
 from auricle.study.ablation.report import write_report
-from auricle.study.encoders import Training
+from auricle.study.encoders import Training, Wanted
 from auricle.study.session import Findings, Session
 from auricle.study.sources import Diet
 from auricle.transfer.probing import Probed, ProbePlan, compare_pairs
@@ -46,27 +45,18 @@ def run_ablation(study: Ablation, session: Session) -> Findings:
 
 def _pretrain(study: Ablation, session: Session, variants: list[Variant], diet: Diet) -> dict[str, list[Training]]:
     """The trainings of each row, by its title."""
-    wanted = [(variant, seed) for variant in variants for seed in study.pretraining.seeds]
-    missing = [
-        (variant.title, seed)
-        for variant, seed in wanted
-        if session.stages.find(encoders.pretraining_stage(variant.pretraining, diet, seed)) is None
-    ]
-    recipe = encoders.recipe_of(study.pretraining, seed=0).name
-    session.tell(
-        events.Said(
-            f"plan: {len(variants)} recipes × {len(study.pretraining.seeds)} seeds; {len(missing)} of "
-            f"{len(wanted)} pre-trainings are to be done"
-        )
+    seeds = study.pretraining.seeds
+    wanted = [Wanted(variant.title, variant.pretraining, diet, seed) for variant in variants for seed in seeds]
+    trained = session.pretrain(
+        wanted,
+        plan=lambda missing: (
+            f"plan: {len(variants)} recipes × {len(seeds)} seeds; {missing} of {len(wanted)} pre-trainings are to be "
+            "done"
+        ),
     )
     found: dict[str, list[Training]] = {variant.title: [] for variant in variants}
-    for variant, seed in wanted:
-        number = missing.index((variant.title, seed)) + 1 if (variant.title, seed) in missing else 0
-
-        def tell(event: Any, title: str = variant.title, number: int = number) -> None:
-            session.tell(events.Pretraining(recipe, title, number, len(missing), event))
-
-        found[variant.title].append(encoders.pretrain(session.stages, variant.pretraining, diet, seed, tell))
+    for one, training in zip(wanted, trained, strict=True):
+        found[one.title].append(training)
     return found
 
 

@@ -6,7 +6,6 @@ import shutil
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from auricle.files import atomic_write
 from auricle.finetuning import events as finetuning_events
@@ -14,6 +13,7 @@ from auricle.finetuning.labelled_clips import learnable, partition_of
 from auricle.models import registry
 from auricle.stages import Finished
 from auricle.study import encoders, events
+from auricle.study.encoders import Wanted
 from auricle.study.label_efficiency.definition import SCRATCH, STARTS, LabelEfficiency
 from auricle.study.label_efficiency.figures import write_figure
 from auricle.study.label_efficiency.outcome import Curves, Outcome, chosen, curves_of, percent
@@ -81,12 +81,7 @@ class _Run:
 
     def _pretrain(self, diet: Diet) -> Finished:
         how = self.study.pretraining
-        recipe = encoders.recipe_of(how, seed=0).name
-
-        def tell(event: Any) -> None:
-            self.session.tell(events.Pretraining(recipe, diet.name, 1, 1, event))
-
-        return encoders.pretrain(self.stages, how, diet, how.seeds[0], tell).stage
+        return self.session.pretrain([Wanted(diet.name, how, diet, how.seeds[0])])[0].stage
 
     def _say_plan(self, tasks: list[Task]) -> None:
         study = self.study
