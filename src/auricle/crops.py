@@ -139,6 +139,11 @@ class Crops:
             clips[row] = clip
         return out, clips
 
+    def _read_takes(self, index: Tensor, width: int | None, takes: int) -> tuple[Tensor, Tensor]:
+        purposes = ["crop", *(f"crop {number}" for number in range(1, takes))]
+        crops, clips = zip(*(self.read(index, width=width, purpose=purpose) for purpose in purposes), strict=True)
+        return torch.stack(crops, dim=1), clips[0]
+
     def _read_one(self, member: int, draw: float) -> tuple[int, Samples]:
         for step in range(_NEIGHBOURS):  # a file that turns out to be broken is replaced by its neighbour
             near = (member + step) % self._count
@@ -156,14 +161,15 @@ class Crops:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Crops of `steps` successive batches and their clips, read ahead in threads; of each batch only `rows`."""
         batches = (torch.arange(first + step * batch, first + (step + 1) * batch)[rows] for step in range(steps))
-        return self.stream(batches, workers=workers)
+        return ((crops[:, 0], clips) for crops, clips in self.stream(batches, workers=workers))
 
     def stream(
-        self, batches: Iterable[Tensor], *, workers: int, trimmed: bool = False
+        self, batches: Iterable[Tensor], *, workers: int, trimmed: bool = False, takes: int = 1
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """What :meth:`read` gives for each batch of indices, read ahead in threads.
+        """Crops and clips of each batch of indices, read ahead in threads: ``(n, takes, width)`` and ``(n,)``.
 
-        With `trimmed`, crops are only as wide as the longest of their batch.
+        The first crop of an index is the one that :meth:`read` gives, others are drawn from the same clip. With
+        `trimmed`, crops are only as wide as the longest of their batch.
         """
         coming = iter(batches)
         with ThreadPoolExecutor(max(1, workers)) as pool:
@@ -174,7 +180,7 @@ class Crops:
                     return None
                 longest = int(self.samples(index).max()) if trimmed else None
                 parts = torch.tensor_split(index, max(1, min(workers, len(index))))
-                return [pool.submit(self.read, part, width=longest) for part in parts]
+                return [pool.submit(self._read_takes, part, longest, takes) for part in parts]
 
             ahead = [submit() for _ in range(2)]
             while (parts_of_batch := ahead.pop(0)) is not None:

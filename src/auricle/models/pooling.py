@@ -5,10 +5,12 @@ time, merged by the update of Chan, Golub & LeVeque (1983), which does not cance
 """
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
+
+Pooling = Literal["maximum+mean", "maximum", "mean"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +56,16 @@ class FrameStatistics:
             squares = squares.masked_fill(beyond, 0.0)
         return cls(count, mean, maximum, squares.sum(dim=1))
 
+    def pooled(self, how: Pooling) -> Tensor:
+        """``(batch, dim)``: the maximum, the mean, or the sum of both."""
+        match how:
+            case "maximum":
+                return self.maximum
+            case "mean":
+                return self.mean
+            case "maximum+mean":
+                return self.maximum + self.mean
+
     def merged(self, other: "FrameStatistics") -> "FrameStatistics":
         """Statistics of the frames of both, in float64 so that a day of chunks loses nothing."""
         count = self.count.double() + other.count.double()
@@ -85,7 +97,13 @@ class _MaximumPlusMean(torch.autograd.Function):
         return torch.addcmul(gradient / frames.shape[1], largest, share)
 
 
-def maximum_plus_mean(frames: Tensor) -> Tensor:
-    """BYOL-A's pooling in training: ``(batch, time, dim)`` → ``(batch, dim)``, differentiable once."""
-    pooled: Tensor = _MaximumPlusMean.apply(frames)  # type: ignore[no-untyped-call]
-    return pooled
+def pooled(frames: Tensor, how: Pooling) -> Tensor:
+    """The same in training: ``(batch, time, dim)`` → ``(batch, dim)``, differentiable once."""
+    match how:
+        case "maximum":
+            return frames.amax(dim=1)
+        case "mean":
+            return frames.mean(dim=1)
+        case "maximum+mean":
+            both: Tensor = _MaximumPlusMean.apply(frames)  # type: ignore[no-untyped-call]
+            return both

@@ -15,7 +15,7 @@ from torch.nn import functional
 from auricle import randomness
 from auricle.models.byola import Trunk
 from auricle.models.global_norm import world_size
-from auricle.models.pooling import maximum_plus_mean
+from auricle.models.pooling import pooled
 
 
 def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
@@ -26,17 +26,17 @@ def perceptron(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
 
 
 class Branch(nn.Module):
-    """A trunk, its pooling over time (maximum plus mean) and a projector: log-mel views → projections."""
+    """A trunk, its pooling over time and a projector: log-mel views → projections."""
 
-    def __init__(self, trunk: Trunk, *, hidden: int, dim: int) -> None:
+    def __init__(self, trunk: Trunk, projector: nn.Module) -> None:
         super().__init__()
-        self.trunk = trunk
-        self.projector = perceptron(trunk.frame_dim, hidden, dim)
+        self.trunk, self.projector = trunk, projector
 
     def forward(self, view: Tensor, dropout_keys: Tensor) -> Tensor:
         """``(batch, mels, frames)`` → ``(batch, dim)``."""
         parts, _ = self.trunk.parts(view, dropout_keys=dropout_keys)
-        projection: Tensor = self.projector(torch.cat([maximum_plus_mean(part) for part in parts], dim=1))
+        embeddings = [pooled(part, self.trunk.config.pooling) for part in parts]
+        projection: Tensor = self.projector(torch.cat(embeddings, dim=1))
         return projection
 
 
@@ -62,7 +62,7 @@ class BYOL(nn.Module):
     def __init__(self, trunk: Trunk, *, hidden: int = 4096, dim: int = 256, seed: int = 0) -> None:
         super().__init__()
         self.seed = seed
-        self.online = Branch(trunk, hidden=hidden, dim=dim)
+        self.online = Branch(trunk, perceptron(trunk.frame_dim, hidden, dim))
         self.predictor = perceptron(dim, hidden, dim)
         self.target = copy.deepcopy(self.online).requires_grad_(False)
 

@@ -23,7 +23,7 @@ class Batch:
     Attributes
     ----------
     waveform
-        ``(rows, samples)``: this process's crops, on its device.
+        ``(rows, takes, samples)``: this process's crops, on its device, one or several of each clip.
     lengths
         ``(rows,)`` their true samples; zeros follow.
     index
@@ -46,6 +46,8 @@ class Objective(ABC):
     network
         Called with what :meth:`inputs` gives, returns the loss, a scalar, and what :meth:`monitors` looks at, one row
         per clip. Its parameters that require a gradient are trained.
+    takes
+        Crops that it wants of each clip.
     sees_padding
         Whether the zeros that fill a crop up are sound to it. If not, batches may be bucketed by length, log-mel
         statistics are those of true frames, and its monitors can be had of validation data without training.
@@ -53,6 +55,7 @@ class Objective(ABC):
 
     family: ClassVar[type[NormalisedEncoder]]
     sees_padding: ClassVar[bool] = True
+    takes: int = 1
     network: nn.Module
 
     def __init__(self, recipe: Recipe, encoder: NormalisedEncoder, accelerator: Accelerator) -> None:

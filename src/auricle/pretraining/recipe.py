@@ -1,6 +1,6 @@
 """A pre-training recipe: every number of a run, typed, checked, and stored resolved beside the weights.
 
-A recipe is a YAML file; built-in ones (`byola-2022`, `byola-2020`, `byola-2022-small`) ship with the package and hold
+A recipe is a YAML file; built-in ones (`byola-2022`, `cola`, `conformer-small` …) ship with the package and hold
 the papers' values. ``key=value`` overrides go on top, nested keys with dots (``views.mixup=0.4``). A key that a recipe
 does not have is an error that names the nearest one.
 """
@@ -34,6 +34,15 @@ class Views(Settings):
     post_norm: bool = True  # standardise the views of the global batch
 
 
+class Cola(Settings):
+    """What of a clip is told to belong together, and by what; counts only where `objective` is cola."""
+
+    crops: Literal[1, 2] = 2  # different crops of a clip, as COLA has it; 1: two views of one crop, as BYOL-A has it
+    dim: Positive = 512  # of a projection
+    similarity: Literal["bilinear", "cosine"] = "bilinear"
+    temperature: Annotated[float, pydantic.Field(gt=0)] = 0.2  # of the cosine
+
+
 class Wav2Vec(Settings):
     """What is hidden, and what it is told apart from; counts only where `objective` is wav2vec2."""
 
@@ -52,17 +61,18 @@ class Wav2Vec(Settings):
 class Recipe(TrainingSettings):
     """Every number of one pre-training run.
 
-    Sources: BYOL-A (Niizumi et al. 2021, 2022); conformer wav2vec 2.0 (Srivastava et al. 2022); keys that the papers do
-    not have (`schedule`, `sampling`, `cache_gib`, `clip_seconds`) are ours and default to what the papers do, where
-    they do something.
+    Sources: BYOL-A (Niizumi et al. 2021, 2022); COLA (Saeed et al. 2020); conformer wav2vec 2.0 (Srivastava et al.
+    2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`, `clip_seconds`) are ours and default to
+    what the papers do, where they do something.
     """
 
     name: str
-    objective: Literal["byol", "wav2vec2"] = "byol"
+    objective: Literal["byol", "cola", "wav2vec2"] = "byol"
     data: list[str] = pydantic.Field(default_factory=list)
     init: str | None = None  # existing weights to go on from: a model's name, folder or file
     encoder: dict[str, Any]  # `architecture` and the fields of that architecture's configuration
     views: Views = Views()
+    cola: Cola = Cola()
     wav2vec: Wav2Vec = Wav2Vec()
 
     steps: Positive | None = None
@@ -79,6 +89,7 @@ class Recipe(TrainingSettings):
     sampling: Literal["clip", "duration"] = "clip"  # one crop per clip and epoch, or crops in proportion to length
     padding: Literal["tail", "centre"] = "tail"  # where a clip shorter than a crop lies in its zeros
     bucket: bool = False  # batches of crops of like length, about as many frames as batch_size full crops have
+    pre_norm: bool = True  # standardise log-mel by its mean and deviation over `statistics_crops`
     statistics_crops: Positive = 10_000
     validation: list[str] = pydantic.Field(default_factory=list)  # held out: scored as it is trained, never learnt from
     validation_crops: Positive = 256
@@ -92,9 +103,9 @@ class Recipe(TrainingSettings):
             raise ValueError("encoder.architecture is missing")
         if self.objective == "wav2vec2" and self.padding != "tail":
             raise ValueError("wav2vec2 needs padding=tail: it hides true frames only, and they come first")
-        if self.objective == "byol" and (self.bucket or self.validation):
-            key = "bucket" if self.bucket else "validation"
-            raise ValueError(f"{key} needs objective wav2vec2: byol learns from crops of one length, by their views")
+        if self.objective != "wav2vec2" and (self.bucket or self.validation):
+            key, ours = "bucket" if self.bucket else "validation", self.objective
+            raise ValueError(f"{key} needs objective wav2vec2: {ours} learns from crops of one length, by their views")
         return self
 
 

@@ -33,6 +33,7 @@ from auricle.models.spectrogram import NormalisedEncoder
 from auricle.pretraining import agreement, corpus
 from auricle.pretraining.batches import Batches
 from auricle.pretraining.byol_objective import ByolObjective
+from auricle.pretraining.cola_objective import ColaObjective
 from auricle.pretraining.events import Event, Held, Note, Plan, Report, Step
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
@@ -54,7 +55,7 @@ from auricle.training import (
     stop_requests,
 )
 
-OBJECTIVES: dict[str, type[Objective]] = {"byol": ByolObjective, "wav2vec2": Wav2VecObjective}
+OBJECTIVES: dict[str, type[Objective]] = {"byol": ByolObjective, "cola": ColaObjective, "wav2vec2": Wav2VecObjective}
 COLLAPSE_AFTER = 50  # steps; the first ones say nothing
 
 
@@ -195,7 +196,9 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
             for difference in environment_differences(state.values["environment"]):
                 report(Note(f"not bit for bit the run that was interrupted: {difference}"))
         else:
-            mean, std = corpus.statistics(recipe, encoder, crops, padding=run.objective.sees_padding)
+            mean, std = 0.0, 1.0
+            if recipe.pre_norm:
+                mean, std = corpus.statistics(recipe, encoder, crops, padding=run.objective.sees_padding)
             encoder.set_statistics(mean=mean, std=std)
         encoder.card = _card(recipe, crops)
         metrics = MetricsFile(folder / "metrics.jsonl")
@@ -238,7 +241,10 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
     first, last = run.step * recipe.accumulate, steps * recipe.accumulate
     ahead, mine = itertools.tee(map(batches.index, range(first, last)))
     stream = crops.stream(
-        (index[rows_of_batch(len(index))] for index in ahead), workers=recipe.workers, trimmed=recipe.bucket
+        (index[rows_of_batch(len(index))] for index in ahead),
+        workers=recipe.workers,
+        trimmed=recipe.bucket,
+        takes=objective.takes,
     )
     if run.step == 0:
         _validate(run, validation, network, report)
@@ -252,7 +258,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
             for group in optimizer.param_groups:
                 group["lr"] = rate
             with accelerator.accumulate(network):
-                lengths = crops.lengths(clips).clamp_max(waveform.shape[1]).to(accelerator.device)
+                lengths = crops.lengths(clips).clamp_max(waveform.shape[2]).to(accelerator.device)
                 rows = rows_of_batch(len(index))
                 batch = Batch(waveform.to(accelerator.device), lengths, index.to(accelerator.device), rows)
                 inputs = objective.inputs(batch)

@@ -34,7 +34,7 @@ class Validation:
         with torch.no_grad():
             stream = self.crops.stream(batches, workers=self._recipe.workers, trimmed=True)
             for index, (waveform, clips) in zip(batches, stream, strict=True):
-                lengths = self.crops.lengths(clips).clamp_max(waveform.shape[1]).to(device)
+                lengths = self.crops.lengths(clips).clamp_max(waveform.shape[2]).to(device)
                 batch = Batch(waveform.to(device), lengths, index.to(device), slice(None))
                 _, observed = network(*self._objective.inputs(batch))
                 found.append(observed)

@@ -56,7 +56,7 @@ class Wav2VecObjective(Objective):
         """Normalised log-mel, true frames and indices of this process's rows."""
         lengths = batch.lengths.clamp_min(self.encoder.min_samples)
         longest = int(lengths.max())
-        trimmed = functional.pad(batch.waveform, (0, longest - batch.waveform.shape[1]))
+        trimmed = functional.pad(batch.waveform[:, 0], (0, longest - batch.waveform.shape[2]))
         with torch.no_grad():
             log_mel, frames = self.encoder.normalised_log_mel(trimmed, lengths)
         return log_mel, frames, batch.index[batch.rows]
