@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import accuracy_score
 
-from auricle.study.label_efficiency.curve import NEVER, replicates, share_reaching, with_interval, worth
+from auricle.study.intervals import with_interval
+from auricle.study.label_efficiency.curve import NEVER, replicates, share_reaching, worth
 
 SHARES = (0.1, 1 / 3, 2 / 3, 1.0)
 

@@ -14,23 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from auricle import randomness
-from auricle.transfer.bootstrap import CONFIDENCE, REPLICATES, cluster_codes, resamples
+from auricle.study.intervals import TAILS, Floats, Value, quantile
+from auricle.transfer.bootstrap import REPLICATES, cluster_codes, resamples
 from auricle.transfer.scoring import measured
 from auricle.transfer.targets import Kind
 
-Floats = NDArray[np.float64]
 Point = tuple[str, float]  # a start and a share
 
 NEVER = math.inf  # the share at which a curve that does not reach its goal would do so
-
-
-@dataclass(frozen=True)
-class Value:
-    """A number with its 95 % interval; no interval where nothing varies."""
-
-    value: float
-    low: float | None
-    high: float | None
 
 
 def replicates(
@@ -76,14 +67,6 @@ def replicates(
             values = np.stack([of_seed[name] for of_seed in by_seed], axis=1)
             found.setdefault(name, {})[point] = np.take_along_axis(values, chosen, axis=1).mean(axis=1)
     return found
-
-
-def with_interval(values: Floats) -> Value:
-    """A value and what its replicates say of it."""
-    if np.ptp(values[1:]) == 0:
-        return Value(float(values[0]), None, None)
-    low, high = (_quantile(values[1:], tail) for tail in _TAILS)
-    return Value(float(values[0]), low, high)
 
 
 def share_reaching(shares: Sequence[float], curve: Sequence[float], goal: float) -> float:
@@ -136,13 +119,5 @@ def worth(shares: Sequence[float], curves: Sequence[Floats], goal: Floats) -> Wo
     found = np.array(
         [share_reaching(shares, row, end) for row, end in zip(np.stack(curves, axis=1), goal, strict=True)]
     )
-    low, high = (_quantile(found[1:], tail) for tail in _TAILS)
+    low, high = (quantile(found[1:], tail) for tail in TAILS)
     return Worth(Value(float(found[0]), low, high), shares[0])
-
-
-_TAILS = ((1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2)
-
-
-def _quantile(values: Floats, tail: float) -> float:
-    """Without interpolation, which infinity would not bear."""
-    return float(np.quantile(values, tail, method="inverted_cdf"))

@@ -8,7 +8,8 @@ from auricle.finetuning.scoring import answers
 from auricle.results import Result
 from auricle.score_tables import listed
 from auricle.stages import Finished
-from auricle.study.label_efficiency.curve import Floats, Point, Value, Worth, replicates, with_interval, worth
+from auricle.study.intervals import Floats, Value, with_interval
+from auricle.study.label_efficiency.curve import Point, Worth, replicates, worth
 from auricle.study.label_efficiency.definition import PRETRAINED, SCRATCH, STARTS, LabelEfficiency
 from auricle.study.label_efficiency.training import Trained
 from auricle.transfer.targets import targets_of

@@ -7,7 +7,7 @@ from pathlib import Path
 from auricle import __version__
 from auricle.files import atomic_write
 from auricle.report.page import Section, band, duration, facts, figure, line, note, page, table, text
-from auricle.study.label_efficiency.curve import Value
+from auricle.study.intervals import Value
 from auricle.study.label_efficiency.definition import PRETRAINED, STARTS
 from auricle.study.label_efficiency.figures import curves_svg
 from auricle.study.label_efficiency.outcome import Curves, Outcome, in_points, percent
