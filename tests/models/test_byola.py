@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -177,6 +179,29 @@ def test_pooling_is_maximum_plus_mean_over_true_frames() -> None:
     assert pooled.tolist() == [[5.0 + 3.0], [-2.0 - 4.0]]
 
 
+def test_parts_of_the_embedding_lie_side_by_side() -> None:
+    whole = small()
+    waveform = torch.randn(2, 16_000)
+    frames, _ = whole.frames(waveform)
+    for parts, wanted in (("convolution", slice(0, 4 * 4)), ("mlp", slice(4 * 4, None))):
+        one = BYOLA2022(replace(whole.config, parts=parts)).eval()
+        one.load_state_dict(whole.state_dict(), strict=parts == "mlp")
+        assert torch.allclose(one.frames(waveform)[0], frames[..., wanted], atol=1e-6)
+        assert one.embedding_dim == one.frame_dim == frames[..., wanted].shape[-1]
+        assert set(one.layer_dims) == set(whole.layer_dims) - ({"fc1", "fc2"} if parts == "convolution" else set())
+
+
+def test_pooling_is_as_configured() -> None:
+    both = small()
+    pooled = {}
+    for how in ("maximum", "mean"):
+        one = BYOLA2022(replace(both.config, pooling=how)).eval()
+        one.load_state_dict(both.state_dict())
+        pooled[how] = one.embed(np.ones(16_000, dtype=np.float32))
+    expected = pooled["maximum"] + pooled["mean"]
+    np.testing.assert_allclose(both.embed(np.ones(16_000, dtype=np.float32)), expected, rtol=1e-5)
+
+
 def test_gradient_reaches_every_parameter() -> None:
     encoder = small(2020).train()
     views = torch.randn(4, 16, 96)
@@ -195,6 +220,8 @@ def test_gradient_reaches_every_parameter() -> None:
         ({"channels": 0}, "channels must be at least 1"),
         ({"blocks": 7}, "leave nothing of 64 mel bands"),
         ({"dropout": 1.0}, "dropout must be in"),
+        ({"parts": "conv"}, "parts is one of both, convolution, mlp, not conv"),
+        ({"pooling": "median"}, "pooling is one of maximum\\+mean, maximum, mean, not median"),
         ({"width": 3}, "unknown key 'width'"),
         ({"mel": {"n_mel": 3}}, "unknown key 'n_mel'"),
     ],

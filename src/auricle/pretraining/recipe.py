@@ -62,8 +62,8 @@ class Recipe(TrainingSettings):
     """Every number of one pre-training run.
 
     Sources: BYOL-A (Niizumi et al. 2021, 2022); COLA (Saeed et al. 2020); conformer wav2vec 2.0 (Srivastava et al.
-    2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`, `clip_seconds`) are ours and default to
-    what the papers do, where they do something.
+    2022); keys that the papers do not have (`schedule`, `sampling`, `cache_gib`, `clip_seconds`) are ours and default
+    to what the papers do, where they do something.
     """
 
     name: str
