@@ -1,0 +1,103 @@
+"""What of the documentation is not run as printed, and why. Everything that stands in no table here is run."""
+
+from study.conftest import TINY
+
+BYOLA = [
+    *("steps=1", "batch_size=4", "statistics_crops=8", "workers=1", "views.memory=8"),
+    *("encoder.channels=8", "encoder.mlp_hidden=64", "projection_hidden=32"),
+]
+CONFORMER = [
+    *("steps=1", "batch_size=2", "statistics_crops=8", "validation_crops=2", "warmup_steps=0", "workers=1"),
+    *("encoder.layers=1", "encoder.dim=32", "encoder.feed_forward=32", "encoder.latent_dim=32", "encoder.heads=2"),
+]
+
+# What is added to a command so that it takes seconds: by its first words, the longest that fit.
+SMALLER = {
+    "pretrain byola-2022": BYOLA,
+    "pretrain conformer-small": CONFORMER,
+    "finetune": ["epochs=1", "workers=1"],
+    "embed": ["--workers", "1"],
+    "describe": ["--workers", "1"],
+    "predict": ["--workers", "1"],
+    "pack": ["--workers", "1"],
+    "pack --verify": [],
+    "evaluate": ["--seeds", "1", "--workers", "1"],
+    "explain": ["--clips", "16", "--permutations", "19", "--draws", "19", "--workers", "1"],
+    "study run demo": list(TINY),
+    "study run study.yaml": [
+        *(f"pretraining.overrides.{value}" for value in BYOLA if not value.startswith("steps")),
+        "pretraining.overrides.steps=1",
+        "random_seeds=[0]",
+        "models=[random]",
+        "probe={seeds: [0], overrides: {epochs: 2}}",
+    ],
+}
+
+_HOURS = "hours; its kind of study is run whole, in miniature, by "
+_CLUSTER = "needs more than one machine; the tests under tests/pretraining do it with processes of one"
+
+# Commands that are asked whether their words mean anything, and not run; by page.
+ONLY_PARSED: dict[str, dict[str, str]] = {
+    "README.md": {
+        "make demo": "the study is run by docs/quick-start.md, the target by CI itself",
+        "make test": "these are the tests",
+    },
+    "docs/distributed.md": {
+        "sbatch docs/launch/pretrain.sbatch": "needs SLURM; the file is run by tests/test_launch_files.py",
+        "kubectl apply -f docs/launch/pretrain-kubernetes.yaml": "needs Kubernetes; see tests/test_launch_files.py",
+        "kubectl logs --follow job/pretrain": "needs Kubernetes",
+    },
+    "docs/embedding.md": {
+        "auricle embed byola-2022 /field --out forest.parquet --ray auto": "needs a Ray cluster",
+        "auricle embed byola-2022 /field --out forest.parquet --ray head:6379": "needs a Ray cluster",
+        "auricle embed byola-2022 /field --out forest.parquet --ray local": "run by tests/embedding/test_on_ray.py",
+    },
+    "docs/integrations.md": {
+        "pip install auricle[onnx]": "fetches; the extra is one of pyproject.toml",
+        "pip install auricle[tensorboard]": "fetches; the extra is one of pyproject.toml",
+        "python -m heareval.embeddings.runner auricle.hear --model byola-2022 --tasks-dir tasks": "HEAR's own tasks",
+        "tensorboard --logdir runs": "a server that does not end",
+    },
+    "docs/label-efficiency.md": {
+        "AURICLE_DATA=/corpora auricle study run label-efficiency --out runs/labels": _HOURS
+        + "tests/study/label_efficiency/test_run.py",
+        "auricle study run label-efficiency weights=runs/forest/model data=/corpora tasks=[my-labels.csv] --out "
+        "runs/labels": _HOURS + "tests/study/label_efficiency/test_run.py",
+        "auricle study run label-efficiency weights=WEIGHTS tasks=[digits] seeds=[0] --out runs/digits": _HOURS
+        + "tests/study/label_efficiency/test_run.py",
+    },
+    "docs/maps.md": {
+        "auricle map notes.parquet --colour pitch --projection umap --audio-budget 20 --out notes.html": "UMAP "
+        "compiles itself for half a minute; drawn by tests/test_projection.py",
+    },
+    "docs/packing.md": {
+        "auricle pack /field --out s3://bucket/field": "needs an object store; tests/packing/test_store.py has one",
+    },
+    "docs/quick-start.md": {
+        "make setup": "sets up where these tests run",
+        "source .venv/bin/activate": "is of the shell",
+    },
+    "docs/searching.md": {
+        "embedding-atlas atlas.parquet --x projection_x --y projection_y --neighbors neighbors --disable-projection": ""
+        "a program of others; tests/explore/test_exports.py holds the file to what it reads",
+    },
+    "docs/study.md": {
+        "auricle study run examples/real_study.yaml objective=conformer-small rsa.layers=true --out runs/conformer": ""
+        + _HOURS
+        + "tests/study/test_conformer.py",
+        "auricle study run ogg2025 --data /corpora --plan": "half a minute of timing; run by tests/study/test_plan.py",
+        "auricle study run conformer-ablation --out runs/ablation": _HOURS + "tests/study/ablation/test_run.py",
+        "auricle study run conformer-ablation pretraining.overrides.steps=300 vary={wav2vec.mask_span: [1, 6]} --out "
+        "runs/span": _HOURS + "tests/study/ablation/test_run.py",
+    },
+    "docs/tasks.md": {
+        "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",
+    },
+}
+
+# Blocks of Python, by page and first line, that are not run here.
+PYTHON_ELSEWHERE: dict[tuple[str, str], str] = {
+    ("docs/new-encoder.md", "from transformers import EncodecModel"): "tests/models/test_new_encoder_page.py",
+    ("docs/new-encoder.md", "import auricle"): "tests/models/test_new_encoder_page.py",
+    ("docs/integrations.md", "import mteb"): "tests/integrations/test_benchmarks_of_others.py",
+}
