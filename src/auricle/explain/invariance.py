@@ -6,7 +6,7 @@ is held against the distance between clips. Pitch and speed are altered by libro
 that an unaltered clip is sent through it as well (0 semitones).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, Literal
@@ -44,19 +44,16 @@ class Alteration:
     amount: float
 
     @property
-    def title(self) -> str:
-        """In words."""
-        signed = f"{self.amount:+g}".replace("-", "−")
-        match self.what:
-            case "level":
-                return f"level {signed} dB"
-            case "noise":
-                return f"noise, {self.amount:g} dB SNR".replace("-", "−")
-            case "pitch":
-                unit = "semitone" if abs(self.amount) == 1 else "semitones"
-                return f"pitch {signed} {unit}" if self.amount else "pitch ±0 (vocoder)"
-            case "speed":
-                return f"speed × {self.amount:g}"
+    def measure(self) -> str:
+        """The amount with its unit; semitones are `st`."""
+        signed = f"{self.amount:+g}" if self.amount else "±0"
+        measure = {
+            "level": f"{signed} dB",
+            "noise": f"{self.amount:g} dB SNR",
+            "pitch": f"{signed} st",
+            "speed": f"× {self.amount:g}",
+        }[self.what]
+        return measure.replace("-", "−")
 
     def applied(self, waveform: Waveform, *, sample_rate: int, clip: int, seed: int = 0) -> Waveform:
         """An altered waveform; noise follows from the number of the clip and the seed."""
@@ -118,7 +115,6 @@ def invariance(
     *,
     alterations: Sequence[Alteration] = ALTERATIONS,
     seed: int = 0,
-    progress: Callable[[int], None] | None = None,
 ) -> list[Invariance]:
     """Measure what an encoder's embeddings do not change with.
 
@@ -132,8 +128,6 @@ def invariance(
         What is done to them.
     seed
         Of the noise and of the bootstrap.
-    progress
-        Is told how many clips are done.
 
     Returns
     -------
@@ -155,8 +149,6 @@ def invariance(
         own[clip] = encoder.embed(waveform)
         for row, alteration in zip(altered, alterations, strict=True):
             row[clip] = encoder.embed(alteration.applied(waveform, sample_rate=rate, clip=clip, seed=seed))
-        if progress is not None:
-            progress(clip + 1)
     scaling = Scaling.of(own)
     units = scaling.units(own)
     between = _distances(units, units)

@@ -1,7 +1,7 @@
 """What an ablation found: how each changed recipe does against the recipe as it is."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -9,6 +9,7 @@ from statistics import fmean
 import torch
 
 from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.explain.invariance import Invariance
 from auricle.models import registry
 from auricle.models.encoder import Encoder
 from auricle.results import Result
@@ -40,8 +41,7 @@ class VariantEncoder:
     @property
     def names(self) -> dict[str, str | None]:
         """What results call it."""
-        key = self.variant.key
-        return {"model": self.recipe if key is None else f"{self.recipe} {key}={self.variant.value}"}
+        return {"model": f"{self.recipe} {self.variant.words}".rstrip()}
 
     def load(self, device: torch.device) -> Encoder:
         """The encoder itself, ready to embed."""
@@ -75,6 +75,8 @@ class Outcome:
         What it was made of; trainings by row and seed.
     probed, comparisons
         Scores, and every row against the recipe as it is (named a, the recipe b).
+    altered
+        What the embeddings of each row do not change with, seed by seed, by its title; empty where it is not asked for.
     notices, seconds
         What a reader should know; time of all stages together.
     """
@@ -86,6 +88,7 @@ class Outcome:
     trainings: dict[str, list[Training]]
     probed: list[Probed[VariantEncoder]]
     comparisons: list[Comparison]
+    altered: Mapping[str, list[list[Invariance]]]
     notices: list[str]
     seconds: float
 
@@ -112,7 +115,7 @@ class Outcome:
     def sentences(self) -> list[str]:
         """The summary."""
         against = self.against()
-        said = [f"{len(self.variants) - 1} changes of {self.probed[0].encoder.recipe}, one at a time."]
+        said = [f"{len(self.variants) - 1} changes of {self.probed[0].encoder.recipe}, each on its own."]
         for task in self.tasks:
             own = {title: one for (title, name), one in against.items() if name == task.name}
             for verdict, words in ((1, "better than"), (-1, "worse than")):

@@ -3,6 +3,7 @@
 import platform
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import fmean
 
 from auricle import __version__
 from auricle.files import atomic_write
@@ -16,12 +17,19 @@ from auricle.training import environment
 from auricle.transfer.protocols import protocol
 
 _TABLE = (
-    "Each row changes one key of the recipe. Scores are those of probes on frozen embeddings, with 95 % bootstrap "
+    "Each row changes the recipe as it says. Scores are those of probes on frozen embeddings, with 95 % bootstrap "
     "intervals over clusters of test clips; below them the difference to the recipe as it is, clip by clip over the "
     "same test clips, in percentage points, with its interval and the p-value of a paired permutation test, corrected "
-    "by Holm's method for all comparisons of this table. Contrastive accuracy, of hidden frames told from others, at "
-    "the end of training, and what a guess would reach: both change with how much is hidden and with the number of "
-    "negatives, so that rows which change these do not compare by it."
+    "by Holm's method for all comparisons of this table. Contrastive accuracy, of hidden frames (of clips, under COLA) "
+    "told from others, at the end of training, and what a guess would reach: both change with how much is hidden and "
+    "with the number of negatives, so that rows which change these do not compare by it."
+)
+_INVARIANCE = (
+    "Clips of {task} are altered by known amounts, and the altered clip's embedding is held against the clip's own: "
+    "the median way that it moves, in units of the median distance between embeddings of different clips (0: nothing "
+    "changes, 1: it becomes another clip; means over seeds), and below how many of {clips} altered clips are still "
+    "nearest to their own. Embeddings are centred and scaled over the unaltered clips. Pitch and speed are altered by "
+    "a phase vocoder, which is heard: ±0 st (semitones) is the vocoder alone. Intervals are in invariance.csv."
 )
 _FIGURE = (
     "Differences of the table: changed recipe minus the recipe as it is, with 95 % intervals; filled where the paired "
@@ -47,12 +55,22 @@ def write_report(outcome: Outcome, path: Path) -> None:
 
 
 def _sections(outcome: Outcome) -> Iterator[Section]:
-    yield Section("rows", "One change at a time", f"{_table(outcome)}{note(_TABLE)}{figure(_figure(outcome), _FIGURE)}")
+    published = outcome.study.published
+    notes = (
+        note(_TABLE) if published is None else note(_TABLE) + note(f"Published: {published.what}. {published.source}.")
+    )
+    yield Section("rows", "What each change does", f"{_table(outcome)}{notes}{figure(_figure(outcome), _FIGURE)}")
+    if outcome.altered:
+        first = next(iter(outcome.altered.values()))[0]
+        task = outcome.study.invariance and outcome.study.invariance.task
+        about = _INVARIANCE.format(task=task or outcome.tasks[0].name, clips=first[0].clips)
+        yield Section("invariance", "What embeddings do not change with", f"{_invariance(outcome)}{note(about)}")
     yield Section("made", "How this was made", _made(outcome))
 
 
 def _table(outcome: Outcome) -> str:
     against = outcome.against()
+    published = {} if outcome.study.published is None else outcome.study.published.scores
     lines = []
     for variant in outcome.variants:
         watched = outcome.watched(variant)
@@ -61,11 +79,28 @@ def _table(outcome: Outcome) -> str:
             accuracy = f"<td>{100 * watched['accuracy']:.1f}<small>guessing {100 * watched['chance']:.1f}</small></td>"
         found = [(outcome.summaries(variant, task), against.get((variant.title, task.name))) for task in outcome.tasks]
         cells = [accuracy, *(_cell(scores, compared) for scores, compared in found)]
-        key = "–" if variant.key is None else f"<code>{text(variant.key)}={text(variant.value)}</code>"
-        lines.append(line(f"<th>{text(variant.title)}</th>", [f'<td class="words">{key}</td>', *cells]))
+        if published:
+            score = published.get(variant.title)
+            cells.append("<td>–</td>" if score is None else f"<td>{score:.1f}</td>")
+        changed = "<br>".join(f"<code>{text(key)}={text(value)}</code>" for key, value in variant.changes.items())
+        lines.append(line(f"<th>{text(variant.title)}</th>", [f'<td class="words">{changed or "–"}</td>', *cells]))
     heads = [f"{text(task.name)}<small>{text(task.metric.replace('_', ' '))}, %</small>" for task in outcome.tasks]
-    head = ["recipe", "changed", "contrastive accuracy, %", *heads]
+    head = ["recipe", "changed", "contrastive accuracy, %", *heads, *(["published, %"] if published else [])]
     return table(head, lines, kind="scores", words=("changed",))
+
+
+def _invariance(outcome: Outcome) -> str:
+    lines = []
+    for title, seeds in outcome.altered.items():
+        cells = []
+        for of_alteration in zip(*seeds, strict=True):
+            moved, found = (fmean(getattr(one, name) for one in of_alteration) for name in ("moved", "found"))
+            cells.append(f"<td>{moved:.2f}<small>{100 * found:.0f} %</small></td>")
+        lines.append(line(f"<th>{text(title)}</th>", cells))
+    altered = [one.alteration for one in next(iter(outcome.altered.values()))[0]]
+    return table(
+        ["recipe", *(f"{text(of.what)}<small>{text(of.measure)}</small>" for of in altered)], lines, kind="scores"
+    )
 
 
 def _cell(results: Sequence[Result], against: Against | None) -> str:
@@ -101,7 +136,7 @@ def _figure(outcome: Outcome) -> str:
                 found = against.get((variant.title, task.name))
                 if found is None:
                     continue
-                compared, colour = found.compared, PALETTE[_keys(changed).index(variant.key or "") % len(PALETTE)]
+                compared, colour = found.compared, PALETTE[_keys(changed).index(_key(variant)) % len(PALETTE)]
                 if compared.ci_low is not None and compared.ci_high is not None:
                     ends = [100 * compared.ci_low, 100 * compared.ci_high]
                     axes.plot(ends, [position] * 2, color=colour, linewidth=2, alpha=0.55)
@@ -122,7 +157,12 @@ def _figure(outcome: Outcome) -> str:
 
 
 def _keys(variants: Sequence[Variant]) -> list[str]:
-    return list(dict.fromkeys(variant.key or "" for variant in variants))
+    return list(dict.fromkeys(map(_key, variants)))
+
+
+def _key(variant: Variant) -> str:
+    """What rows of one colour have in common: the first key that they change."""
+    return next(iter(variant.changes))
 
 
 def _made(outcome: Outcome) -> str:

@@ -4,6 +4,7 @@ from functools import partial
 
 from auricle.comparisons import Comparison
 from auricle.study import encoders
+from auricle.study.ablation.altered import INVARIANCE, measured, write_invariance
 from auricle.study.ablation.definition import BASE, Ablation, Variant
 from auricle.study.ablation.outcome import Outcome, VariantEncoder
 from auricle.study.ablation.report import write_report
@@ -37,10 +38,12 @@ def run_ablation(study: Ablation, session: Session) -> Findings:
         trainings=trainings,
         probed=probed,
         comparisons=_compare(session, variants, tasks, probed),
+        altered=measured(study, session, found, tasks),
         notices=session.notices,
         seconds=session.stages.seconds,
     )
-    return Findings(outcome.results, partial(write_report, outcome), in_short=tuple(outcome.sentences))
+    files = {INVARIANCE: partial(write_invariance, outcome)} if outcome.altered else {}
+    return Findings(outcome.results, partial(write_report, outcome), files, in_short=tuple(outcome.sentences))
 
 
 def _pretrain(study: Ablation, session: Session, variants: list[Variant], diet: Diet) -> dict[str, list[Training]]:
