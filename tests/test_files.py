@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from auricle import files
 from auricle.errors import AuricleError
 from auricle.files import (
     LOCK_NAME,
@@ -102,6 +103,24 @@ def test_the_lock_of_a_dead_process_whose_number_was_given_away_is_taken_over(tm
         written = json.loads(lock.path.read_text())
     # This very process has the number, but the lock's owner was started at another time.
     (tmp_path / LOCK_NAME).write_text(json.dumps(written | {"process_started": "1"}))
+    with FolderLock(tmp_path):
+        pass
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no flock")
+def test_a_process_that_stops_while_it_takes_a_folder_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    monkeypatch.setattr(files, "_PATIENCE", 0.2)
+    handle = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        with pytest.raises(AuricleError, match="has begun to take .* and does not go on"):
+            FolderLock(tmp_path).__enter__()
+    finally:
+        os.close(handle)
     with FolderLock(tmp_path):
         pass
 

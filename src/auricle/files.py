@@ -12,6 +12,7 @@ import os
 import shutil
 import socket
 import sys
+import time
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -23,6 +24,8 @@ from auricle.errors import AuricleError
 
 LOCK_NAME = ".auricle-lock"
 _ATTEMPTS = 5  # to take a folder that others finish with and remove
+_PATIENCE = 10.0  # seconds, with another process that is taking the folder
+_LOOK = 0.005  # seconds between two looks at it
 _DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
 _REFUSALS = {  # of an operating system that will not write
     errno.EROFS: "the disk is read-only",
@@ -192,8 +195,13 @@ class FolderLock:
             self.folder.mkdir(parents=True, exist_ok=True)
         except (FileExistsError, NotADirectoryError) as error:
             raise AuricleError(f"{self.folder} is a file, not a folder; choose another output folder") from error
-        with _one_at_a_time(self.folder):
+        with _one_at_a_time(self.folder) as alone:
             self._refuse_a_living_owner()
+            if not alone:
+                raise AuricleError(
+                    f"another process has begun to take {self.folder} and does not go on: continue or end it, or choose "
+                    "another output folder"
+                )
             owner: dict[str, str | int] = {
                 "host": socket.gethostname(),
                 "process": os.getpid(),
@@ -232,18 +240,27 @@ class FolderLock:
 
 
 @contextlib.contextmanager
-def _one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let two processes that want the same folder look at its lock one after the other, where the system can."""
+def _one_at_a_time(folder: Path) -> Iterator[bool]:
+    """Let two processes that want the same folder look at its lock one after the other, where the system can.
+
+    False when the other one has not finished looking for `_PATIENCE` seconds: it may have been stopped.
+    """
     if sys.platform == "win32":
-        yield
+        yield True
         return
     import fcntl
 
-    handle = os.open(folder, os.O_RDONLY)
+    handle, since, alone = os.open(folder, os.O_RDONLY), time.monotonic(), False
     try:
-        with contextlib.suppress(OSError):  # some network file systems cannot
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        while not alone and time.monotonic() - since < _PATIENCE:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                alone = True
+            except BlockingIOError:
+                time.sleep(_LOOK)
+            except OSError:  # some network file systems cannot
+                alone = True
+        yield alone
     finally:
         os.close(handle)
 

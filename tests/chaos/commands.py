@@ -56,16 +56,16 @@ class Command:
 
     def wait(self) -> Outcome:
         """Its end; a command that only sleeps is killed and fails the test."""
-        asleep, since = 0.0, time.monotonic()
+        asleep, since, hung = 0.0, time.monotonic(), False
         while (status := self.status()) is None:
             time.sleep(_LOOK)
             now = time.monotonic()
             asleep = asleep + min(now - since, 1.0) if is_asleep(self.process) else 0.0
             since = now
-            if asleep > ASLEEP_SECONDS:
+            if asleep > ASLEEP_SECONDS and not hung:
                 self.send(signal.SIGKILL)
-                asleep = -1e9
-        assert asleep >= 0, f"the command hung: {self._outcome(status)}"
+                hung = True
+        assert not hung, f"the command hung: {self._outcome(status)}"
         return self._outcome(status)
 
     def _outcome(self, status: int) -> Outcome:

@@ -25,7 +25,7 @@ def stopped_while_writing(server: Server, job: Job, given: Path, folder: Path) -
         while command.status() is None:
             if list(folder.rglob(LOCK_NAME)):
                 command.send(signal.SIGSTOP)
-                if list(folder.rglob(LOCK_NAME)):
+                if any(lock.read_text() for lock in folder.rglob(LOCK_NAME)):
                     return command, out
                 command.send(signal.SIGCONT)
             time.sleep(0.001)
