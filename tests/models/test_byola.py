@@ -231,6 +231,14 @@ def test_impossible_configurations_are_refused(values: dict[str, object], messag
         BYOLA2022Config.from_dict(values)
 
 
+def test_a_choice_that_came_later_leaves_older_models_the_same_encoders() -> None:
+    encoder, older = small(), {"mel", "channels", "blocks", "mlp_hidden", "dropout"}  # what 0.1.0's first models held
+    assert set(encoder.config.identity()) == older
+    assert set(replace(encoder.config, pooling="mean").identity()) == older | {"pooling"}
+    assert set(small(2020).config.identity()) == older
+    assert replace(small(2020).config, parts="both").identity()["parts"] == "both"
+
+
 def test_configuration_survives_json_types() -> None:
     config = BYOLA2020Config(mel=SMALL_MEL, channels=8, mlp_hidden=256)
     assert BYOLA2020Config.from_dict(config.to_dict()) == config

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor
 
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.configuration import EncoderConfig
+from auricle.models.encoder import Encoder
 from auricle.models.pooling import FrameStatistics
 
 

@@ -7,7 +7,7 @@ Written from the papers. Submodules bear the names and numbers of the published 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal, get_args
 
 import torch
@@ -16,8 +16,8 @@ from torch.nn import functional
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from auricle.errors import AuricleError
+from auricle.models.configuration import LATER, EncoderConfig
 from auricle.models.convolution import pooled_block
-from auricle.models.encoder import EncoderConfig
 from auricle.models.pooling import FrameStatistics, Pooling
 from auricle.models.spectrogram import DEFAULT_MEAN, DEFAULT_STD, NormalisedEncoder, SpectrogramConfig
 from auricle.randomness import keyed_dropout
@@ -51,8 +51,8 @@ class BYOLAConfig(SpectrogramConfig):
     blocks: int = 2
     mlp_hidden: int = 2048
     dropout: float = 0.3
-    parts: Parts = "both"
-    pooling: Pooling = "maximum+mean"
+    parts: Parts = field(default="both", metadata=LATER)
+    pooling: Pooling = field(default="maximum+mean", metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("channels", "blocks", "mlp_hidden"):
@@ -87,7 +87,7 @@ class BYOLA2020Config(BYOLAConfig):
     """Three blocks; the embedding is the MLP's output, `mlp_hidden` wide (512, 1024 or 2048 in the paper)."""
 
     blocks: int = 3
-    parts: Parts = "mlp"
+    parts: Parts = field(default="mlp", metadata=LATER)
 
 
 class Trunk(nn.Module):

@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 
 from auricle.errors import AuricleError
+from auricle.models.configuration import EncoderConfig
 from auricle.models.conformer_layers import Context, frame_mask
-from auricle.models.encoder import EncoderConfig
 from auricle.models.spectrogram import DEFAULT_MEAN, DEFAULT_STD, NormalisedEncoder, SpectrogramConfig
 
 CONTEXT_SECONDS = 1.0  # on either side of a long recording's windows, beyond which nothing is promised

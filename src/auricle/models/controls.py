@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from auricle.errors import AuricleError
-from auricle.models.encoder import EncoderConfig
+from auricle.models.configuration import EncoderConfig
 from auricle.models.pooling import FrameStatistics
 from auricle.models.spectrogram import SpectrogramConfig, SpectrogramEncoder
 

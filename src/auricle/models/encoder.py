@@ -10,7 +10,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 from pathlib import Path
@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from auricle import audio
 from auricle.errors import AuricleError
+from auricle.models.configuration import EncoderConfig
 from auricle.models.described import Described
 from auricle.models.pooling import FrameStatistics
 from auricle.models.waveforms import checked_batch, mono
@@ -32,24 +33,6 @@ KEPT_SECONDS = 10.0  # of a long recording, encoded at a time by whoever could t
 
 FloatArray = NDArray[np.float32]
 Encode = Callable[[Tensor, Tensor | None], tuple[Tensor, Tensor | None]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncoderConfig:
-    """Everything but weights and normalisation statistics that decides what an encoder computes."""
-
-    def to_dict(self) -> dict[str, Any]:
-        """All fields as plain values, for JSON."""
-        return asdict(self)
-
-    @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> Self:
-        """The configuration that :meth:`to_dict` wrote; an unknown key is an :class:`AuricleError`."""
-        known = [item.name for item in fields(cls)]
-        for key in values:
-            if key not in known:
-                raise AuricleError(f"encoder configuration: unknown key {key!r} (known: {', '.join(known)})")
-        return cls(**values)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,7 +201,7 @@ class Encoder(Described, nn.Module, ABC):
     def weights_fingerprint(self) -> str:
         """16 hexadecimal digits (SHA-256) of all that decides an embedding: architecture, configuration and tensors."""
         digest = hashlib.sha256(self.architecture.encode())
-        digest.update(json.dumps(self.config.to_dict(), sort_keys=True).encode())
+        digest.update(json.dumps(self.config.identity(), sort_keys=True).encode())
         for name, tensor in sorted(self.state_dict().items()):
             digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
             digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())

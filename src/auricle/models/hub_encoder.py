@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 
 from auricle.errors import AuricleError
-from auricle.models.encoder import EncoderConfig, ModelCard
+from auricle.models.configuration import EncoderConfig
+from auricle.models.encoder import ModelCard
 from auricle.models.equal_lengths import EqualLengthEncoder
 
 CONFIG_FILE, PREPROCESSOR_FILE = "config.json", "preprocessor_config.json"

@@ -13,7 +13,8 @@ from torch import Tensor
 
 from auricle.errors import AuricleError
 from auricle.models.around import EncoderAround
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.configuration import EncoderConfig
+from auricle.models.encoder import Encoder
 from auricle.models.pooling import FrameStatistics
 
 ALL_LAYERS = "all"

@@ -9,7 +9,8 @@ from torch import Tensor
 
 from auricle.errors import AuricleError
 from auricle.mel import LogMel, MelRecipe
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.configuration import EncoderConfig
+from auricle.models.encoder import Encoder
 
 # Log-mel statistics of Speech Commands v2 with the default recipe, as published with BYOL-A 2022's configuration: what
 # an encoder normalises with until it is given its own.

@@ -17,7 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from auricle.errors import AuricleError
-from auricle.models.encoder import Encoder, EncoderConfig
+from auricle.models.configuration import EncoderConfig
+from auricle.models.encoder import Encoder
 from auricle.models.waveforms import checked_batch, silent_beyond
 
 SAMPLE_RATE = 16_000  # Hz
