@@ -117,7 +117,7 @@ def test_a_process_that_stops_while_it_takes_a_folder_is_not_waited_for(
     handle = os.open(tmp_path, os.O_RDONLY)
     fcntl.flock(handle, fcntl.LOCK_EX)
     try:
-        with pytest.raises(AuricleError, match="has begun to take .* and does not go on"):
+        with pytest.raises(AuricleError, match=r"has begun to take .* and does not go on"):
             FolderLock(tmp_path).__enter__()
     finally:
         os.close(handle)

@@ -199,8 +199,8 @@ class FolderLock:
             self._refuse_a_living_owner()
             if not alone:
                 raise AuricleError(
-                    f"another process has begun to take {self.folder} and does not go on: continue or end it, or choose "
-                    "another output folder"
+                    f"another process has begun to take {self.folder} and does not go on: continue or end it, or "
+                    "choose another output folder"
                 )
             owner: dict[str, str | int] = {
                 "host": socket.gethostname(),
