@@ -20,7 +20,7 @@ from auricle.cli.explanation import explain
 from auricle.cli.export import export
 from auricle.cli.finetuning import finetune
 from auricle.cli.map import draw_map
-from auricle.cli.models import import_model, models
+from auricle.cli.models import import_model, models, release
 from auricle.cli.pack import pack
 from auricle.cli.pretraining import pretrain
 from auricle.cli.projection import project
@@ -78,6 +78,7 @@ app.command()(outliers)
 app.command()(duplicates)
 app.command(name="results")(merge_results)
 app.command()(export)
+app.command()(release)
 app.add_typer(studies, name="study", rich_help_panel="Commands")
 
 

@@ -22,6 +22,28 @@ def models(
     typer.echo(registry.as_json(entries) if as_json else registry.as_text(entries))
 
 
+def release(
+    model: Annotated[str, typer.Argument(help="A run's or model's folder.")],
+    name: Annotated[str, typer.Option(help="What it shall be called, for instance byola-2022.base.")],
+    licence: Annotated[str, typer.Option(help="SPDX identifier of the weights' licence.")],
+    data: Annotated[str, typer.Option(help="What it was trained on, with its licences, in a sentence.")],
+    out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
+    about: Annotated[Path | None, typer.Option(help="Markdown for the card: scores, what was left out.")] = None,
+) -> None:
+    """Make of a trained encoder a folder to give to others: 16-bit weights, licence, data, card.
+
+    `auricle release runs/forest --name byola-2022.forest --licence CC-BY-4.0 --data "2,110 h of forest" --out forest`
+    """
+    from auricle.models.registry import load
+    from auricle.models.releasing import release as write
+
+    text = "" if about is None else about.read_text(encoding="utf-8")
+    given = write(load(model), out, name=name, licence=licence, data=data, about=text)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    typer.echo(f"{given.name}: {size / 1e6:.1f} MB, weights fingerprint {given.weights_fingerprint}", err=True)
+    typer.echo(out)
+
+
 def import_model(
     source: Annotated[Path, typer.Argument(help="The authors' .pth file, or the study's folder of checkpoint.pth.")],
     out: Annotated[Path, typer.Option(help="Folder to write the model to.")],

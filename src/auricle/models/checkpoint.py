@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
+from torch import Tensor
 
 from auricle import __version__
 from auricle.errors import AuricleError
@@ -37,8 +38,16 @@ PUBLISHED = {  # what a user should know of a hub repository before fetching it:
 STATISTICS_TOLERANCE = 1e-6  # relative, for decimals of float32 numbers that a person shortened
 
 
-def save_folder(encoder: Encoder, folder: Path) -> Path:
+def in_half(tensor: Tensor) -> bool:
+    """Whether a tensor is one of those that a folder may hold in 16 bits: matrices and kernels."""
+    return tensor.is_floating_point() and tensor.ndim > 1
+
+
+def save_folder(encoder: Encoder, folder: Path, *, half: bool = False) -> Path:
     """Write `encoder` to `folder`, each file atomically; a folder that is being overwritten stays loadable.
+
+    With `half`, matrices and kernels are stored in 16 bits, which they must fit exactly
+    (:func:`auricle.models.releasing.release` rounds them).
 
     Raises
     ------
@@ -48,10 +57,12 @@ def save_folder(encoder: Encoder, folder: Path) -> Path:
     description = describe(encoder)
     header = {"auricle": json.dumps(description), "weights_fingerprint": encoder.weights_fingerprint, "format": "pt"}
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in encoder.state_dict().items()}
+    if half:
+        tensors = {name: tensor.half() if in_half(tensor) else tensor for name, tensor in tensors.items()}
     contents = {
         WEIGHTS_FILE: save(tensors, metadata=header),
         CONFIG_FILE: (json.dumps(description, indent=2) + "\n").encode(),
-        CARD_FILE: model_card(encoder).encode(),
+        CARD_FILE: model_card(encoder, place=encoder.name if half else "PATH_OF_THIS_FOLDER").encode(),
     }
     for name, content in contents.items():
         with atomic_write(folder / name) as temporary:
@@ -166,8 +177,8 @@ def _built(description: Any, place: Path) -> Encoder:
     return encoder
 
 
-def model_card(encoder: Encoder) -> str:
-    """The README.md of a saved model: what it is, how to call it, where it comes from, what it may be used for."""
+def model_card(encoder: Encoder, *, place: str = "PATH_OF_THIS_FOLDER") -> str:
+    """The README.md of a saved model: what it is, how to load it, where it comes from, what it may be used for."""
     card = encoder.card
     facts = {
         "Architecture": encoder.architecture,
@@ -186,12 +197,14 @@ def model_card(encoder: Encoder) -> str:
     tag = card.licence.lower() if re.fullmatch(r"[\w.+-]+", card.licence) else "other"
     lines = ["---", "library_name: auricle", f"license: {tag}", "tags:", "- audio", "---", ""]
     lines += [f"# {encoder.name}", ""]
-    lines += ["```python", "import auricle", "", 'model = auricle.load("PATH_OF_THIS_FOLDER")']
+    lines += ["```python", "import auricle", "", f'model = auricle.load("{place}")']
     lines += [f'model.embed("dog.wav")  # ({encoder.embedding_dim},) float32', "```", ""]
     lines += ["| | |", "|---|---|", *(f"| {key} | {value} |" for key, value in facts.items()), ""]
     if card.scores:
         lines += ["## Scores", "", "| task | value |", "|---|---|"]
         lines += [*(f"| {task} | {value:.4g} |" for task, value in card.scores.items()), ""]
+    if card.about:
+        lines += [card.about.strip(), ""]
     if card.recipe:
         lines += ["## Recipe", "", "```json", json.dumps(card.recipe, indent=2), "```", ""]
     return "\n".join(lines)

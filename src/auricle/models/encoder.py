@@ -51,6 +51,8 @@ class ModelCard:
         How they were trained: the resolved recipe, as plain values.
     scores
         Measured scores, for instance ``{"ESC-50 accuracy": 0.61}``.
+    about
+        Whatever else is to be said, as Markdown.
     """
 
     licence: str = "Apache-2.0"
@@ -58,6 +60,7 @@ class ModelCard:
     data: str = "none"
     recipe: dict[str, Any] = field(default_factory=dict)
     scores: dict[str, float] = field(default_factory=dict)
+    about: str = ""
 
 
 class Encoder(Described, nn.Module, ABC):

@@ -22,6 +22,7 @@ from auricle.models.byola import BYOLA2020, BYOLA2022, BYOLA2020Config
 from auricle.models.conformer import Conformer, ConformerLarge
 from auricle.models.controls import LogMelStats, MFCCStats
 from auricle.models.encoder import Encoder
+from auricle.models.releasing import released
 from auricle.models.yamnet_files import NAME as YAMNET
 from auricle.models.yamnet_files import load_yamnet
 
@@ -214,6 +215,28 @@ def _register_random(
     )
 
 
+def register_released() -> None:
+    """Make the weights that come with Auricle available by their names."""
+    for name, (folder, said) in released().items():
+        register(
+            ModelEntry(
+                name=name,
+                build=partial(_released, folder),
+                parameters=said["parameters"],
+                embedding_dim=said["embedding_dim"],
+                sample_rate=said["sample_rate"],
+                frame_rate=said["frame_rate"],
+                licence=said["card"]["licence"],
+                source="comes with Auricle",
+                description=f"pre-trained on {said['card']['data']}",
+            )
+        )
+
+
+def _released(folder: Path, _: int) -> Encoder:
+    return checkpoint.load_folder(folder)
+
+
 _register_random(
     "byola-2022",
     BYOLA2022,
@@ -265,6 +288,7 @@ _register_random(
     source="no weights",
     description="control: mean, deviation and maximum over time of 20 cepstral coefficients",
 )
+register_released()
 register(
     ModelEntry(
         name=YAMNET,
