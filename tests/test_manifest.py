@@ -59,6 +59,21 @@ def test_a_manifest_comes_back_from_disk(suffix, tmp_path):
     assert back.root == tmp_path
 
 
+def test_a_manifest_written_elsewhere_still_names_the_same_files(tmp_path):
+    field = tmp_path / "field"
+    (tmp_path / "tables").mkdir()
+    manifest = Manifest.from_rows([{"path": "north/a.wav"}, {"path": str(tmp_path / "far.wav")}], root=field)
+    for name, paths in {
+        "field/rows.csv": ["north/a.wav", str(tmp_path / "far.wav")],
+        "rows.csv": ["field/north/a.wav", "far.wav"],
+        "tables/rows.csv": [str(field / "north/a.wav"), str(tmp_path / "far.wav")],
+    }.items():
+        manifest.write(tmp_path / name)
+        back = Manifest.read(tmp_path / name)
+        assert back.column("path") == paths
+        assert back.files == manifest.files
+
+
 def test_pandas_reads_what_is_written(tmp_path):
     Manifest.from_rows(ROWS, root=tmp_path).write(tmp_path / "clips.csv")
     assert pd.read_csv(tmp_path / "clips.csv")["label"].tolist() == ["frog", "owl", "frog"]

@@ -115,14 +115,28 @@ class Manifest:
     def write(self, path: Path | str) -> None:
         """Write to ``.csv`` or ``.parquet``, all or nothing.
 
+        In another folder than `root`, paths are written so that they start from there: relative where a recording lies
+        below it, else absolute.
+
         Raises
         ------
         ManifestError
             When the suffix is neither, or when CSV cannot hold a column.
         """
         path = Path(path)
+        table = self._seen_from(path.parent)
         with atomic_write(path) as temporary:
-            write_table(self.table, temporary)
+            write_table(table, temporary)
+
+    def _seen_from(self, folder: Path) -> pa.Table:
+        """The table with paths that start from `folder`."""
+        here, root = folder.resolve(), self.root.resolve()
+        if here == root:
+            return self.table
+        files = [Path(root, name) for name in self.table.column("path").to_pylist()]
+        paths = [str(file.relative_to(here) if file.is_relative_to(here) else file) for file in files]
+        place = self.table.column_names.index("path")
+        return self.table.set_column(place, self.table.schema.field(place), pa.array(paths, pa.string()))
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
