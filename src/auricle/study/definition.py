@@ -21,6 +21,8 @@ from auricle.study.diets_run import run_diets
 from auricle.study.label_efficiency.definition import LabelEfficiency
 from auricle.study.label_efficiency.run import run_label_efficiency
 from auricle.study.plan import plan
+from auricle.study.scaling.definition import Scaling
+from auricle.study.scaling.run import run_scaling
 from auricle.study.session import Findings, Session
 
 _PACKAGE = "auricle.study"
@@ -40,6 +42,7 @@ KINDS: Mapping[str, Kind] = {
     "diets": Kind(Diets, run_diets, plan),
     "label-efficiency": Kind(LabelEfficiency, run_label_efficiency),
     "ablation": Kind(Ablation, run_ablation),
+    "scaling": Kind(Scaling, run_scaling),
 }
 
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from auricle import randomness
+from auricle.transfer import ranking
 from auricle.transfer.bootstrap import (
     CONFIDENCE,
     PERMUTATIONS,
@@ -75,6 +76,26 @@ class Answers:
         kept = np.isin(self.rows, rows)
         cluster = [name for name, is_kept in zip(self.cluster, kept, strict=True) if is_kept]
         return Answers(self.rows[kept], self.truth[kept], self.given[:, kept], self.fold[kept], cluster)
+
+    def resampled(self, metric: str, *, replicates: int = REPLICATES, seed: int = 0) -> Floats:
+        """``(1 + replicates,)``: the metric, a mean over seeds, and what it is when clusters are drawn anew.
+
+        Models that answered to the same clips are resampled alike; all replicates are equal where there is one cluster.
+        """
+        codes = cluster_codes(self.cluster)
+        values = [self._values(metric, np.ones((1, len(codes))))]
+        values += [self._values(metric, counts[:, codes]) for counts in resamples(codes, replicates, seed)]
+        return np.concatenate(values)
+
+    def _values(self, metric: str, weights: Floats) -> Floats:
+        if metric in _MEANS:
+            means: Floats = weights @ self.given.mean(axis=0) / weights.sum(axis=1)
+            return means
+        truth, given = self.truth, self.given
+        if given.dtype.kind != "f":
+            truth, given, _ = _as_numbers(self, self)
+        values = [measured(_KINDS[metric], truth, one, weights, fold=self.fold)[metric] for one in given]
+        return ranking.mean_of_defined(np.array(values))
 
 
 def compared_by(metric: str, evaluation: Evaluation) -> str:
