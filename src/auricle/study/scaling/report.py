@@ -17,10 +17,10 @@ from auricle.training import environment
 from auricle.transfer.protocols import protocol
 
 _FIGURE = (
-    "Error, one minus the score of a probe on frozen embeddings; both axes are logarithmic, so that a power law is a "
-    "straight line. Dots are means over pre-training seeds (dashes, where there are several), bars their 95 % intervals "
-    "over clusters of test clips and over trainings. The line is the fitted law, with its floor where that is clear of "
-    "0, in its 95 % band; grey and dashed where the interval of the exponent includes 0."
+    "Error, one minus the score of a probe on frozen embeddings; both axes are logarithmic, so a power law is a "
+    "straight line. Dots are means over pre-training seeds (dashes, where there are several), bars their 95 % "
+    "intervals over clusters of test clips and over trainings. The line is the fitted law, with its floor where that "
+    "is clear of 0, in its 95 % band; grey and dashed where the interval of the exponent includes 0."
 )
 _LAWS = (
     "Exponent b of error = A·x^-b and the change of the error with each doubling, 2^-b − 1; then error = E + A·x^-b "
