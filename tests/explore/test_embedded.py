@@ -1,5 +1,6 @@
 """An embeddings file in blocks is the same as the whole, and what is none is one sentence."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +10,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import auricle
+from auricle.embedding import embed_manifest
 from auricle.errors import AuricleError
 from auricle.explore import embedded as module
 from auricle.explore.embedded import Embedded
+from auricle.manifest import Manifest
 from auricle.neighbours import Scaling, scaled
 
-from .files import embeddings_file, vectors_of
+from .files import embeddings_file, noise, vectors_of
 
 
 def test_blocks_hold_all_rows_and_clips_come_in_the_order_asked_for(
@@ -81,6 +85,22 @@ def test_the_encoder_is_found_by_its_name_and_another_one_is_refused(tmp_path: P
     other = Embedded.open(embeddings_file(tmp_path / "o.parquet", vectors_of(5), fingerprint="0123456789abcdef"))
     with pytest.raises(AuricleError, match="of fingerprint 0123456789abcdef, but logmel-stats has"):
         other.encoder()
+
+
+def test_an_encoder_of_ones_own_is_found_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run's encoder is called what its recipe is called, as are the random weights of that name."""
+    monkeypatch.chdir(tmp_path)
+    trained = auricle.load("byola-2020-512", seed=7)
+    trained.save_pretrained("runs/forest/model")
+    noise(tmp_path / "field" / "a.wav", 0)
+    made = tmp_path / "e.parquet"
+    embed_manifest(auricle.load("runs/forest"), Manifest.from_folder(tmp_path / "field"), out=made, workers=1)
+    monkeypatch.chdir("/")
+    assert Embedded.open(made).encoder().weights_fingerprint == trained.weights_fingerprint
+    shutil.move(tmp_path / "runs", tmp_path / "moved")
+    with pytest.raises(AuricleError, match=r"was made with byola-2020-512 of .*: give the same encoder with --model"):
+        Embedded.open(made).encoder()
+    assert Embedded.open(made).encoder(tmp_path / "moved" / "forest").name == "byola-2020-512"
 
 
 def test_what_is_no_embeddings_file_is_one_sentence(tmp_path: Path) -> None:

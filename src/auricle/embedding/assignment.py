@@ -84,6 +84,7 @@ class Assignment:
             embedding_dim=model.frame_dim if frames else model.embedding_dim,
             names=tuple(names),
             apart=apart,
+            place=model.place,
         )
         own = ("start", "end", *job.columns)
         carried = manifest.table.drop_columns([name for name in own if manifest.has(name)]).combine_chunks()

@@ -82,6 +82,8 @@ class Job:
         Whether each name is a column of its own, in which values may be missing.
     share
         Of a shard, which one of how many, and its rows of the manifest; no key of files that hold everything.
+    place
+        Where the encoder was: a name, a hub id or a path; the same job may have found it elsewhere.
     """
 
     model: str
@@ -97,6 +99,7 @@ class Job:
     names: tuple[str, ...] = ()
     apart: bool = False
     share: Share | None = None
+    place: str = ""
 
     @classmethod
     def from_metadata(cls, metadata: dict[str, str]) -> Self:
@@ -122,6 +125,7 @@ class Job:
             names=tuple(json.loads(metadata["names"])) if metadata["names"] else (),
             apart=metadata["apart"] == "true",
             share=Share.parse(metadata["share"]) if "share" in metadata else None,
+            place=metadata.get("place", ""),
         )
 
     @property

@@ -78,7 +78,7 @@ class Embedded:
         return given or (Path(said) if said else self.path.parent)
 
     def encoder(self, source: str | Path | None = None) -> Encoder:
-        """The encoder that its embeddings were made with, perhaps found elsewhere.
+        """The encoder that its embeddings were made with: where it was then, under its name, or where `source` says.
 
         Raises
         ------
@@ -88,20 +88,26 @@ class Embedded:
         name, fingerprint = self.metadata.get("model"), self.metadata.get("weights_fingerprint")
         if not (name and fingerprint):
             raise AuricleError(f"{self.path} does not say which encoder made it: expected what `auricle embed` writes")
-        try:
-            encoder = registry.load(name if source is None else source)
-        except AuricleError as error:
-            if source is not None:
-                raise
+        said = [place for place in (self.metadata.get("place"), name) if place]
+        other = ""
+        for place in said if source is None else [source]:
+            try:
+                encoder = registry.load(place)
+            except AuricleError:
+                if source is not None:
+                    raise
+                continue
+            if encoder.weights_fingerprint == fingerprint:
+                return encoder
+            other = other or f"{place} has {encoder.weights_fingerprint}"
+        if not other:
             raise AuricleError(
-                f"{self.path} was made with {name}, which is not found under this name: give its place with --model"
-            ) from error
-        if encoder.weights_fingerprint != fingerprint:
-            raise AuricleError(
-                f"{self.path} was made with {name} of fingerprint {fingerprint}, but {source or name} has "
-                f"{encoder.weights_fingerprint}: give the same encoder with --model, or embed the recordings again"
+                f"{self.path} was made with {name}, which is not found any more: give its place with --model"
             )
-        return encoder
+        raise AuricleError(
+            f"{self.path} was made with {name} of fingerprint {fingerprint}, but {other}: give the same encoder with "
+            "--model, or embed the recordings again"
+        )
 
     def blocks(self) -> Iterator[Vectors]:
         """All embeddings in order, ``(rows, dim)`` of at most `BLOCK_ROWS` rows each.

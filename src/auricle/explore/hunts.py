@@ -44,7 +44,7 @@ def search_by_sound(
     start, end
         Seconds of the one audio file that are the query.
     model
-        Where the file's encoder is, when it is not found under its name.
+        Where the file's encoder is, when it has moved.
     root
         Folder that the file's paths start from, when it is not the one it names.
     index

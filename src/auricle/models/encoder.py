@@ -86,6 +86,7 @@ class Encoder(Described, nn.Module, ABC):
         super().__init__()
         self.config = config or self.config_class()
         self.name = self.architecture
+        self.place = ""  # what `auricle.load` took, from anywhere on this machine; empty where it took nothing
         self.card = ModelCard()
         self.classes: tuple[str, ...] = ()
 

@@ -148,6 +148,12 @@ def load(source: str | Path, *, seed: int = 0) -> Encoder:
     >>> load("logmel-stats").embedding_dim
     192
     """
+    encoder = _found(source, seed)
+    encoder.place = str(source if str(source) in _entries or not Path(source).exists() else Path(source).resolve())
+    return encoder
+
+
+def _found(source: str | Path, seed: int) -> Encoder:
     name = str(source)
     if isinstance(source, str) and name in _entries:
         return _entries[name].build(seed).eval()
