@@ -52,6 +52,11 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "auricle embed byola-2022 /field --out forest.parquet --ray head:6379": "needs a Ray cluster",
         "auricle embed byola-2022 /field --out forest.parquet --ray local": "run by tests/embedding/test_on_ray.py",
     },
+    "docs/explaining.md": {
+        "auricle explain runs/non-speech yamnet byola-2022 logmel-stats mfcc-stats --task esc50 --task speech-commands "
+        "--task vctk --task nsynth --task ava-speech --task emodb --task digits --root DATA --out why": "45 "
+        "minutes; as the command before it, of more models and tasks",
+    },
     "docs/integrations.md": {
         "pip install auricle[onnx]": "fetches; the extra is one of pyproject.toml",
         "pip install auricle[tensorboard]": "fetches; the extra is one of pyproject.toml",
@@ -76,6 +81,12 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     "docs/quick-start.md": {
         "make setup": "sets up where these tests run",
         "source .venv/bin/activate": "is of the shell",
+    },
+    "docs/results.md": {
+        "AURICLE_DATA=DATA AURICLE_MODELS=MODELS auricle evaluate runs/non-speech yamnet byola-2022 logmel-stats "
+        "mfcc-stats --task esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --protocol ogg2025 "
+        "--protocol auricle --out results.parquet": "hours; as that of docs/evaluating.md, of more models and tasks",
+        "auricle results results.parquet --format markdown": "shows what the command before it makes",
     },
     "docs/searching.md": {
         "embedding-atlas atlas.parquet --x projection_x --y projection_y --neighbors neighbors --disable-projection": ""

@@ -73,6 +73,13 @@ def test_files_that_a_line_names_are_there(path: Path) -> None:
         assert (REPOSITORY / found).is_file(), f"{path.name} speaks of {found}"
 
 
+@pytest.mark.parametrize("path", [REPOSITORY / "README.md", REPOSITORY / "docs" / "README.md"], ids=["README", "docs"])
+def test_links_beside_the_site_lead_somewhere(path: Path) -> None:
+    """mkdocs looks after those of its pages."""
+    links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", path.read_text(encoding="utf-8"))
+    assert links and not [link for link in links if not (path.parent / link).exists()]
+
+
 def test_nothing_is_excused_that_is_not_there() -> None:
     texts = {(command.page, command.text) for command in COMMANDS}
     assert {(page, text) for page, excused in tables.ONLY_PARSED.items() for text in excused} <= texts

@@ -159,7 +159,9 @@ def datasets(root: Path) -> None:
                 rows.append((path.relative_to(root / "digits"), digit, speaker, take, split))
     table(root / "digits" / "manifest.csv", "path,label,speaker,take,split", rows)
     films(root / "AVA-Speech")
-    rows = [(write(root / "unlabelled" / f"{n}.wav", 300, 11.0 - n % 2).name, "here", 11.0 - n % 2) for n in range(20)]
+    rows = [
+        (write(root / "unlabelled" / f"{number}.wav", 300).name, "here", 10.5) for number in range(40)
+    ]  # so it says
     table(root / "unlabelled" / "manifest.csv", "path,source,seconds", rows)
 
 
