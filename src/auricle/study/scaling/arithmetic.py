@@ -26,7 +26,7 @@ def flop_per_crop(recipe: Recipe) -> float:
     encoder = build_encoder(recipe)
     objective = OBJECTIVES[recipe.objective](recipe, encoder, accelerator)
     samples = round(recipe.crop_seconds * encoder.sample_rate)
-    noise = 0.1 * torch.randn(_CROPS, samples, generator=torch.Generator().manual_seed(0))
+    noise = 0.1 * torch.randn(_CROPS, objective.takes, samples, generator=torch.Generator().manual_seed(0))
     index = torch.arange(_CROPS)
     inputs = objective.inputs(Batch(noise, torch.full((_CROPS,), samples), index, slice(0, _CROPS)))
     objective.network.train()

@@ -132,8 +132,8 @@ class AxisLaw:
 
     @cached_property
     def floored(self) -> Floored | None:
-        """With a floor; None where there are too few points for one."""
-        if len(self.x) < FLOOR_NEEDS:
+        """With a floor; None where there are too few points for one, or nothing that falls to it."""
+        if len(self.x) < FLOOR_NEEDS or self.direction != 1:
             return None
         return floored(self.x[:, None], self.log_errors, self._weights)
 
@@ -177,8 +177,8 @@ class AxisLaw:
 
     @property
     def levels_off(self) -> bool:
-        """Whether the interval of the floor leaves 0 out."""
-        return self.floor is not None and self.floor.low is not None and self.floor.low > 0
+        """Whether a straight line will not do, and the interval of the floor leaves 0 out."""
+        return self.is_bent and self.floor is not None and self.floor.low is not None and self.floor.low > 0
 
     @cached_property
     def bend_p(self) -> float | None:

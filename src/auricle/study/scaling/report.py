@@ -19,16 +19,17 @@ from auricle.transfer.protocols import protocol
 _FIGURE = (
     "Error, one minus the score of a probe on frozen embeddings; both axes are logarithmic, so a power law is a "
     "straight line. Dots are means over pre-training seeds (dashes, where there are several), bars their 95 % "
-    "intervals over clusters of test clips and over trainings. The line is the fitted law, with its floor where that "
-    "is clear of 0, in its 95 % band; grey and dashed where the interval of the exponent includes 0."
+    "intervals over clusters of test clips and over trainings. The line is the fitted law, with its floor where "
+    "the points ask for one, in its 95 % band; grey and dashed where the interval of the exponent includes 0."
 )
 _LAWS = (
-    "Exponent b of error = A·x^-b and the change of the error with each doubling, 2^-b − 1; then error = E + A·x^-b "
-    "with a floor E, which needs four points. Fitted are logarithms by least squares (Rosenfeld et al. 2020), each "
-    "point weighed by its variance. Intervals are 95 %, from fits to replicates that draw test clips anew, the same "
-    "for all points, and add the noise of training, measured between seeds or, with one seed, guessed from scatter "
-    "about straight lines; they are not corrected for their number. p: how often such noise alone bends a straight "
-    "line as much. A floor and the error at twice the largest place extrapolate: nothing was measured there."
+    "Exponent b of error = A·x^-b and the change of the error with each doubling, 2^-b − 1; then, where the error "
+    "falls, error = E + A·x^-b with a floor E, which needs four points. Fitted are logarithms by least squares "
+    "(Rosenfeld et al. 2020), each point weighed by its variance. Intervals are 95 %, from fits to replicates that draw "
+    "test clips anew, the same for all points, and add the noise of training, measured between seeds or, with one seed, "
+    "guessed from scatter about straight lines; they are not corrected for their number. p: how often such noise alone "
+    "bends a straight line as much. A floor and the error at twice the largest place extrapolate: nothing was measured "
+    "there."
 )
 _JOINT = (
     "error = E + A·N^-α + B·D^-β + C·S^-γ over parameters N, hours D and steps S (after Hoffmann et al. 2022), fitted "
