@@ -43,12 +43,12 @@ class Describer(Encoder):
     """
 
     architecture: ClassVar[str] = "acoustic descriptors"
-    place: Tensor
+    anchor: Tensor
 
     def __init__(self, names: Sequence[str] | None = None) -> None:
         super().__init__()
         self.columns = columns_of(names)
-        self.register_buffer("place", torch.empty(0), persistent=False)  # is where the work shall be done
+        self.register_buffer("anchor", torch.empty(0), persistent=False)  # is where the work shall be done
 
     @property
     def sample_rate(self) -> int:
@@ -102,5 +102,5 @@ class Describer(Encoder):
     def embed_stream(self, blocks: Iterable[FloatArray]) -> FloatArray:
         """Descriptors ``(columns,)`` of a recording that comes in blocks ``(samples,)``."""
         stretches = Windows(STRETCH_SECONDS, STRETCH_SECONDS).cut(blocks, SAMPLE_RATE)
-        found = [self(torch.from_numpy(waveform).to(self.place.device)).cpu() for _, waveform in stretches]
+        found = [self(torch.from_numpy(waveform).to(self.anchor.device)).cpu() for _, waveform in stretches]
         return torch.stack(found).nanmedian(dim=0).values.numpy().astype(np.float32)

@@ -44,7 +44,7 @@ class BYOLAConfig(SpectrogramConfig):
     parts
         What a frame embedding is: ``convolution`` features, ``mlp`` features, or ``both`` side by side.
     pooling
-        Of a clip's frame embeddings over time; ``maximum+mean`` is their sum.
+        Of a clip's frame embeddings over time; ``mean+max`` is their sum.
     """
 
     channels: int = 64
@@ -52,7 +52,7 @@ class BYOLAConfig(SpectrogramConfig):
     mlp_hidden: int = 2048
     dropout: float = 0.3
     parts: Parts = field(default="both", metadata=LATER)
-    pooling: Pooling = field(default="maximum+mean", metadata=LATER)
+    pooling: Pooling = field(default="mean+max", metadata=LATER)
 
     def __post_init__(self) -> None:
         for name in ("channels", "blocks", "mlp_hidden"):

@@ -7,7 +7,7 @@ al. 2022, section IV-E). Padding, windows and frame times are the encoder's own.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal, Self, TypeGuard, cast, get_args
+from typing import Any, ClassVar, Self, TypeGuard, cast
 
 from torch import Tensor
 
@@ -15,12 +15,10 @@ from auricle.errors import AuricleError
 from auricle.models.around import EncoderAround
 from auricle.models.configuration import EncoderConfig
 from auricle.models.encoder import Encoder
-from auricle.models.pooling import FrameStatistics
+from auricle.models.pooling import POOLINGS, FrameStatistics, Pooling
 
 ALL_LAYERS = "all"
 WEIGHTED_LAYERS = "weighted"
-Pooling = Literal["mean", "max", "mean+max"]
-POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,15 +112,9 @@ class Pooled(EncoderAround):
         raise NotImplementedError
 
     def _summarise(self, statistics: FrameStatistics) -> Tensor:
-        match self.pooling:
-            case "mean":
-                return statistics.mean
-            case "max":
-                return statistics.maximum
-            case "mean+max":
-                return statistics.mean + statistics.maximum
-            case None:
-                return self.encoder._summarise(statistics)
+        if self.pooling is None:
+            return self.encoder._summarise(statistics)
+        return statistics.pooled(self.pooling)
 
 
 def pooled(encoder: Encoder, *, layer: str | None = None, pooling: str | None = None) -> Encoder:

@@ -5,12 +5,13 @@ time, merged by the update of Chan, Golub & LeVeque (1983), which does not cance
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor
 
-Pooling = Literal["maximum+mean", "maximum", "mean"]
+Pooling = Literal["mean", "max", "mean+max"]
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
 
 
 @dataclass(frozen=True)
@@ -59,11 +60,11 @@ class FrameStatistics:
     def pooled(self, how: Pooling) -> Tensor:
         """``(batch, dim)``: the maximum, the mean, or the sum of both."""
         match how:
-            case "maximum":
+            case "max":
                 return self.maximum
             case "mean":
                 return self.mean
-            case "maximum+mean":
+            case "mean+max":
                 return self.maximum + self.mean
 
     def merged(self, other: "FrameStatistics") -> "FrameStatistics":
@@ -100,10 +101,10 @@ class _MaximumPlusMean(torch.autograd.Function):
 def pooled(frames: Tensor, how: Pooling) -> Tensor:
     """The same in training: ``(batch, time, dim)`` → ``(batch, dim)``, differentiable once."""
     match how:
-        case "maximum":
+        case "max":
             return frames.amax(dim=1)
         case "mean":
             return frames.mean(dim=1)
-        case "maximum+mean":
+        case "mean+max":
             both: Tensor = _MaximumPlusMean.apply(frames)  # type: ignore[no-untyped-call]
             return both

@@ -9,7 +9,8 @@ from auricle.datasets.registry import list_datasets
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
-from auricle.models.pooled import POOLINGS, pooled
+from auricle.models.pooled import pooled
+from auricle.models.pooling import POOLINGS
 
 
 def find_contestants(
