@@ -1,8 +1,8 @@
 """The fenced blocks of the README and of the pages of the documentation, and the shell commands in them.
 
 A block without a language is shell commands. ``console`` is a transcript: lines that begin with ``$`` are commands, the
-others what they print, where any number may stand for any other and ``…`` for anything. ``python`` runs as it is,
-``pycon`` with its answers, ``yaml`` is read by what reads such files.
+others are printed, in this order and among others, where any number may stand for any other and ``…`` for anything.
+``python`` runs as it is, ``pycon`` with its answers, ``yaml`` is read by what reads such files.
 """
 
 import re

@@ -1,7 +1,5 @@
 """What of the documentation is not run as printed, and why. Everything that stands in no table here is run."""
 
-from study.conftest import TINY
-
 BYOLA = [
     *("steps=1", "batch_size=4", "statistics_crops=8", "workers=1", "views.memory=8"),
     *("encoder.channels=8", "encoder.mlp_hidden=64", "projection_hidden=32"),
@@ -23,7 +21,6 @@ SMALLER = {
     "pack --verify": [],
     "evaluate": ["--seeds", "1", "--workers", "1"],
     "explain": ["--clips", "16", "--permutations", "19", "--draws", "19", "--workers", "1"],
-    "study run demo": list(TINY),
     "study run study.yaml": [
         *(f"pretraining.overrides.{value}" for value in BYOLA if not value.startswith("steps")),
         "pretraining.overrides.steps=1",
@@ -39,7 +36,7 @@ _CLUSTER = "needs more than one machine; the tests under tests/pretraining do it
 # Commands that are asked whether their words mean anything, and not run; by page.
 ONLY_PARSED: dict[str, dict[str, str]] = {
     "README.md": {
-        "make demo": "the study is run by docs/quick-start.md, the target by CI itself",
+        "make demo": "a minute; its study is run, in miniature, by tests/study/test_run.py",
         "make test": "these are the tests",
     },
     "docs/distributed.md": {
@@ -48,9 +45,9 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "kubectl logs --follow job/pretrain": "needs Kubernetes",
     },
     "docs/embedding.md": {
-        "auricle embed byola-2022 /field --out forest.parquet --ray auto": "needs a Ray cluster",
-        "auricle embed byola-2022 /field --out forest.parquet --ray head:6379": "needs a Ray cluster",
-        "auricle embed byola-2022 /field --out forest.parquet --ray local": "run by tests/embedding/test_on_ray.py",
+        "auricle embed byola-2022 /field --out all.parquet --ray auto": "needs a Ray cluster",
+        "auricle embed byola-2022 /field --out all.parquet --ray head:6379": "needs a Ray cluster",
+        "auricle embed byola-2022 /field --out all.parquet --ray local": "run by tests/embedding/test_on_ray.py",
     },
     "docs/explaining.md": {
         "auricle explain runs/non-speech yamnet byola-2022 logmel-stats mfcc-stats --task esc50 --task speech-commands "
@@ -59,6 +56,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     },
     "docs/integrations.md": {
         "pip install auricle[onnx]": "fetches; the extra is one of pyproject.toml",
+        "auricle export byola-2022 --out model.onnx": "half a minute; run by tests/integrations/test_onnx_export.py",
         "pip install auricle[tensorboard]": "fetches; the extra is one of pyproject.toml",
         "python -m heareval.embeddings.runner auricle.hear --model byola-2022 --tasks-dir tasks": "HEAR's own tasks",
         "tensorboard --logdir runs": "a server that does not end",
@@ -81,6 +79,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     "docs/quick-start.md": {
         "make setup": "sets up where these tests run",
         "source .venv/bin/activate": "is of the shell",
+        "auricle study run demo --out runs/demo": "a minute; run whole, in miniature, by tests/study/test_run.py",
     },
     "docs/results.md": {
         "AURICLE_DATA=DATA AURICLE_MODELS=MODELS auricle evaluate runs/non-speech yamnet byola-2022 logmel-stats "
@@ -93,6 +92,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "a program of others; tests/explore/test_exports.py holds the file to what it reads",
     },
     "docs/study.md": {
+        "auricle study run demo --out runs/demo": "a minute; run whole, in miniature, by tests/study/test_run.py",
         "auricle study run examples/real_study.yaml objective=conformer-small rsa.layers=true --out runs/conformer": ""
         + _HOURS
         + "tests/study/test_conformer.py",
@@ -100,6 +100,9 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "auricle study run conformer-ablation --out runs/ablation": _HOURS + "tests/study/ablation/test_run.py",
         "auricle study run conformer-ablation pretraining.overrides.steps=300 vary={wav2vec.mask_span: [1, 6]} --out "
         "runs/span": _HOURS + "tests/study/ablation/test_run.py",
+        "auricle study run scaling --data /corpora --out runs/scaling": _HOURS + "tests/study/scaling/test_run.py",
+        "auricle study run scaling data=/corpora hours=4 steps=[225, 450, 900] grid=full --out runs/grid": _HOURS
+        + "tests/study/scaling/test_run.py",
     },
     "docs/tasks.md": {
         "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",
@@ -110,5 +113,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
 PYTHON_ELSEWHERE: dict[tuple[str, str], str] = {
     ("docs/new-encoder.md", "from transformers import EncodecModel"): "tests/models/test_new_encoder_page.py",
     ("docs/new-encoder.md", "import auricle"): "tests/models/test_new_encoder_page.py",
+    ("docs/integrations.md", "import numpy as np"): "tests/integrations/test_onnx_export.py",
+    ("docs/study.md", "from auricle.explain.invariance import invariance"): "tests/explain/test_invariance.py",
     ("docs/integrations.md", "import mteb"): "tests/integrations/test_benchmarks_of_others.py",
 }

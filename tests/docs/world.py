@@ -57,7 +57,7 @@ def table(path: Path, columns: str, rows: Iterable[Sequence[Any]]) -> Path:
 
 def roots(base: Path) -> None:
     """The folders whose names begin with a slash, and the weights of others, below `base`."""
-    for number in range(12):
+    for number in range(24):
         pitch = list(PITCHES.values())[number % 3]
         write(base / "field" / f"site-{number % 3}" / f"{number:02}.{('wav', 'flac', 'ogg')[number % 3]}", pitch, 1.5)
     write(base / "field" / "long.flac", 900, 13)
