@@ -1,4 +1,8 @@
-"""The errors of all points on one task: one minus the score, and what it would be with other test clips."""
+"""The errors of all points on one task: one minus the score, and what it would be with other test clips.
+
+Where models are compared by another metric than a table shows (of several labels, or over time), the error changes with
+other clips by the factor by which that one does.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -29,13 +29,13 @@ def axis_svg(outcome: Outcome, axis: str) -> str:
             figure.set_figwidth(_ALONE)
         panels = figure.subplots(lines, columns, squeeze=False)
         for number, (axes, found) in enumerate(zip(panels.flat, tasks, strict=False)):
-            _panel(axes, found, found.laws[axis], outcome, first=number % columns == 0)
+            _panel(axes, found, found.laws[axis], first=number % columns == 0)
         for axes in panels.flat[len(tasks) :]:
             axes.set_visible(False)
         return as_svg(figure, f"axis-{axis}", f"Errors of every task over {PHRASES[axis]}, with the fitted power laws")
 
 
-def _panel(axes: Axes, found: TaskLaws, law: AxisLaw, outcome: Outcome, *, first: bool) -> None:
+def _panel(axes: Axes, found: TaskLaws, law: AxisLaw, *, first: bool) -> None:
     claimed = law.direction != 0
     colour = PALETTE[0] if claimed else FAINT
     places = np.geomspace(law.x[0], law.x[-1], _PLACES)
@@ -58,7 +58,7 @@ def _panel(axes: Axes, found: TaskLaws, law: AxisLaw, outcome: Outcome, *, first
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.margins(x=0.08)
     _error_ticks(axes)
-    axes.set_xlabel(_label(law.axis, outcome), color=FAINT)
+    axes.set_xlabel(PHRASES[law.axis], color=FAINT)
     if first:
         axes.set_ylabel("error, %", color=FAINT)
     axes.tick_params(axis="y", colors=FAINT)
@@ -89,12 +89,3 @@ def _tick(x: float, axis: str) -> str:
     if axis == WIDTH:
         return f"{x / 1e6:.2g} M" if x >= 1e6 else f"{x / 1e3:.3g} k"
     return f"{x:g}" if axis == HOURS else f"{x:,.0f}"
-
-
-def _label(axis: str, outcome: Outcome) -> str:
-    others = {
-        "width": f"{outcome.trained[-1].parameters:,} parameters",
-        "hours": f"{outcome.study.hours[-1]:g} h",
-        "steps": f"{outcome.study.steps[-1]:,} steps",
-    }
-    return f"{PHRASES[axis]} (at {', '.join(words for name, words in others.items() if name != axis)})"

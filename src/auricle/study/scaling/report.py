@@ -7,7 +7,9 @@ from pathlib import Path
 from auricle import __version__
 from auricle.files import atomic_write
 from auricle.report.page import Section, band, duration, facts, figure, line, note, page, table, text
+from auricle.score_tables import listed
 from auricle.study.intervals import Value
+from auricle.study.scaling.definition import HOURS, STEPS, WIDTH
 from auricle.study.scaling.figures import axis_svg
 from auricle.study.scaling.laws import JOINT_NEEDS, AxisLaw
 from auricle.study.scaling.outcome import Outcome, TaskLaws, Trained
@@ -25,11 +27,11 @@ _FIGURE = (
 _LAWS = (
     "Exponent b of error = A·x^-b and the change of the error with each doubling, 2^-b − 1; then, where the error "
     "falls, error = E + A·x^-b with a floor E, which needs four points. Fitted are logarithms by least squares "
-    "(Rosenfeld et al. 2020), each point weighed by its variance. Intervals are 95 %, from fits to replicates that draw "
-    "test clips anew, the same for all points, and add the noise of training, measured between seeds or, with one seed, "
-    "guessed from scatter about straight lines; they are not corrected for their number. p: how often such noise alone "
-    "bends a straight line as much. A floor and the error at twice the largest place extrapolate: nothing was measured "
-    "there."
+    "(Rosenfeld et al. 2020), each point weighed by its variance. Intervals are 95 %, from fits to replicates that "
+    "draw test clips anew, the same for all points, and add the noise of training, measured between seeds or, with "
+    "one seed, guessed from scatter about straight lines; they are not corrected for their number. p: how often such "
+    "noise alone bends a straight line as much. A floor and the error at twice the largest place extrapolate: nothing "
+    "was measured there."
 )
 _JOINT = (
     "error = E + A·N^-α + B·D^-β + C·S^-γ over parameters N, hours D and steps S (after Hoffmann et al. 2022), fitted "
@@ -64,11 +66,23 @@ def write_report(outcome: Outcome, path: Path) -> None:
 
 
 def _sections(outcome: Outcome) -> Iterator[Section]:
-    for axis in outcome.axes:
-        yield Section(f"over-{axis}", PHRASES[axis].capitalize(), figure(axis_svg(outcome, axis), _FIGURE))
+    for number, axis in enumerate(outcome.axes):
+        caption = f"At {_others(outcome, axis)}. {'As above.' if number else _FIGURE}"
+        yield Section(f"over-{axis}", PHRASES[axis].capitalize(), figure(axis_svg(outcome, axis), caption))
     yield Section("laws", "Exponents", f"{_laws(outcome)}{note(_LAWS)}{_joint(outcome)}")
     yield Section("points", "Points", f"{_points(outcome)}{note(_POINTS)}")
     yield Section("made", "How this was made", _made(outcome))
+
+
+def _others(outcome: Outcome, axis: str) -> str:
+    """Where the other axes are."""
+    largest = outcome.trained[-1]
+    amounts = {
+        WIDTH: f"{largest.parameters:,} parameters",
+        HOURS: f"{largest.point.hours:g} hours",
+        STEPS: f"{largest.point.steps:,} steps",
+    }
+    return listed(words for name, words in amounts.items() if name != axis)
 
 
 def _laws(outcome: Outcome) -> str:
@@ -91,7 +105,7 @@ def _laws(outcome: Outcome) -> str:
 
 def _law(found: TaskLaws, law: AxisLaw) -> str:
     kind = {1: "up", 0: "same", -1: "down"}[law.direction]
-    bend = "–" if law.bend_p is None else f"p {'&lt; 0.001' if law.bend_p < 0.001 else f'= {law.bend_p:.3f}'}"
+    bend = "–" if law.bend_p is None else f"p&nbsp;=&nbsp;{law.bend_p:.3f}"
     cells = [
         _cell(law.exponent, _exponent, kind),
         _cell(law.change, signed_percent, kind),
@@ -142,25 +156,25 @@ def _points(outcome: Outcome) -> str:
         f"{text(found.task.name)}<small>{text(found.task.metric.replace('_', ' '))}, %</small>"
         for found in outcome.tasks
     ]
-    head = ["parameters", "hours", "steps", "passes", "time", "TFLOP", *heads]
-    return table(head, lines, kind="scores")
+    head = ["parameters", "width", "hours", "steps", "passes", "time", "TFLOP", *heads]
+    return table(head, lines, kind="scores", words=("width",))
 
 
 def _point(outcome: Outcome, place: int, one: Trained) -> str:
     passes = one.passes
     cells = [
+        f'<td class="words">{text(outcome.study.width_words(one.point.width))}</td>',
         f"<td>{one.point.hours:g}</td>",
         f"<td>{one.point.steps:,}</td>",
         f"<td>{passes:.2g}</td>" if passes < 10 else f"<td>{passes:,.0f}</td>",
-        f"<td>{duration(one.seconds)}</td>",
+        f"<td>{duration(one.seconds).replace(' ', '&nbsp;')}</td>",
         f"<td>{one.flop / 1e12:,.3g}</td>",
     ]
     for found in outcome.tasks:
         value, low, high = found.score(place)
         ends = "" if low is None or high is None else f"<small>{percent(low)} – {percent(high)}</small>"
         cells.append(f'<td class="score">{percent(value)}{ends}</td>')
-    words = text(outcome.study.width_words(one.point.width))
-    return line(f"<th>{one.parameters:,}<small>{words}</small></th>", cells)
+    return line(f"<th>{one.parameters:,}</th>", cells)
 
 
 def _made(outcome: Outcome) -> str:

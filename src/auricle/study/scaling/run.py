@@ -11,7 +11,7 @@ from auricle.stages import Stage
 from auricle.study import encoders
 from auricle.study.encoders import StudyEncoder, Training, Wanted
 from auricle.study.scaling.arithmetic import flop_per_crop, parameters_of
-from auricle.study.scaling.definition import HOURS, STEPS, WIDTH, Point, Scaling
+from auricle.study.scaling.definition import AXES, WIDTH, Point, Scaling
 from auricle.study.scaling.errors import errors_of
 from auricle.study.scaling.outcome import Outcome, TaskLaws, Trained
 from auricle.study.scaling.report import write_report
@@ -24,7 +24,6 @@ from auricle.transfer.task import Task
 
 ARITHMETIC_VERSION = 1
 POINTS, LAWS = "points.csv", "laws.csv"
-_SEVERAL = {WIDTH: "widths", HOURS: "hours", STEPS: "steps"}
 _HOUR = 3600.0  # seconds
 
 
@@ -88,10 +87,11 @@ def _pretrain(study: Scaling, session: Session, parts: dict[float, Diet], sizes:
     points, seeds = study.points(), study.pretraining.seeds
 
     def plan(missing: int) -> str:
-        amounts = " × ".join(f"{len(study.values(axis))} {name}" for axis, name in _SEVERAL.items())
+        values = ", ".join(f"{axis} {len(study.values(axis))}" for axis in AXES)
         return (
-            f"plan: {amounts}, {'all combined' if study.grid == 'full' else 'each axis alone'}: {len(points)} points × "
-            f"{len(seeds)} seeds; {missing} of {len(points) * len(seeds)} pre-trainings are to be done"
+            f"plan: {len(points)} points × {len(seeds)} seeds (values: {values}; "
+            f"{'all combined' if study.grid == 'full' else 'each axis alone'}); {missing} of "
+            f"{len(points) * len(seeds)} pre-trainings are to be done"
         )
 
     wanted = [

@@ -65,7 +65,7 @@ def _along(outcome: Outcome, axis: str) -> str:
             parts.append(f"the error {words} on {listed(named)}")
     untold = [f"{name} ({_changed(law)})" for name, law in laws.items() if law.direction == 0]
     if untold:
-        parts.append(f"the interval includes none, so that no law is claimed, on {listed(untold)}")
+        parts.append(f"the interval includes no change, so that no law is claimed, on {listed(untold)}")
     return f"With each doubling of {PHRASES[axis]}: {'; '.join(parts)}."
 
 
@@ -91,13 +91,17 @@ def _caveats(outcome: Outcome) -> Iterator[str]:
         )
     few = [axis for axis in outcome.axes if len(outcome.tasks[0].laws[axis].x) < FLOOR_NEEDS]
     if few:
-        yield (
-            f"Whether the error levels off cannot be asked with fewer than {FLOOR_NEEDS} points, as on the axis of "
-            f"{listed(PHRASES[axis] for axis in few)}."
-        )
+        over = listed(PHRASES[axis] for axis in few)
+        yield f"Whether the error levels off over {over} cannot be asked with fewer than {FLOOR_NEEDS} points."
     noises = [found.noise for found in outcome.tasks if found.noise is not None]
     if noises and not noises[0].between_seeds:
         yield (
             "Every point was trained with a single seed: how much another would differ is taken from how the points "
             "scatter about straight lines, which is a guess."
+        )
+    alone = [found.task.name for found in outcome.tasks if found.errors.clusters == 1]
+    if alone:
+        yield (
+            f"On {listed(alone)} intervals are for other trainings only, not for other test clips: these are a single "
+            "cluster, or its score is not known clip by clip."
         )
