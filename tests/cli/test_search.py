@@ -73,6 +73,17 @@ def test_outliers_and_duplicates_give_rows_and_pages(field: Path, tmp_path: Path
     assert page.read_text(encoding="utf-8").count("<audio ") == 2
 
 
+def test_where_nothing_is_twice_one_line_says_so(tmp_path: Path) -> None:
+    for seed in range(12):
+        noise(tmp_path / "sound" / f"{seed:02}.wav", seed)
+    file = str(tmp_path / "e.parquet")
+    run("embed", "logmel-stats", str(tmp_path / "sound"), "--out", file, "--workers", "1")
+    assert run("duplicates", file, "--html", str(tmp_path / "twice.html")).startswith(
+        "no near-duplicates among 12 clips\n"
+    )
+    assert "<audio " not in (tmp_path / "twice.html").read_text(encoding="utf-8")
+
+
 def test_project_says_how_to_open_what_it_wrote(field: Path, tmp_path: Path) -> None:
     out = tmp_path / "atlas.parquet"
     said = run("project", str(field / "e.parquet"), "--projection", "pca", "-k", "3", "--out", str(out))

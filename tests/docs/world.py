@@ -118,10 +118,11 @@ def digits_in_the_field(folder: Path) -> None:
             split = ("train", "train", "train", "valid", "test")[number % 5]
             rows.append((path.relative_to(folder), 0.0, 0.5, label, split))
     table(folder / "labels.csv", "path,start,end,label,split", rows)
+    (folder / "events.csv").unlink()
     (folder / "field").mkdir()
     for name in ("day", "night"):
-        heard = ("neither", "three", "neither", "seven", "neither")
-        parts = [sound(f"{name} {place}", PITCHES[label], 1.5) for place, label in enumerate(heard)]
+        heard = ["neither"] * 4 + ["three"] + ["neither"] * 4 + ["seven"] + ["neither"] * 4
+        parts = [sound(f"{name} {place}", PITCHES[label], 0.5) for place, label in enumerate(heard)]
         soundfile.write(folder / "field" / f"{name}.flac", np.concatenate(parts), RATE)
     (folder / "data").symlink_to((folder / "DATA").readlink())
 

@@ -58,10 +58,10 @@ class Findings:
     def as_text(self) -> str:
         """The sentences, and the first rows."""
         rows = self.table.slice(0, SHOWN_ROWS).to_pylist()
-        widths = [max(len(name), *(len(shown(row[name])) for row in rows)) for name in self.told] if rows else []
-        lines = ["  ".join(["", *(name.rjust(width) for name, width in zip(self.told, widths, strict=True)), "clip"])]
         if not rows:
             return "\n".join(self.sentences)
+        widths = [max(len(name), *(len(shown(row[name])) for row in rows)) for name in self.told]
+        lines = ["  ".join(["", *(name.rjust(width) for name, width in zip(self.told, widths, strict=True)), "clip"])]
         for _, group in groupby(rows, key=lambda row: None if self.by is None else row[self.by]):
             members = list(group)
             if self.by is not None:
