@@ -33,4 +33,4 @@ def flop_per_crop(recipe: Recipe) -> float:
     with FlopCounterMode(display=False) as counter:
         loss, _ = objective.network(*inputs)
         loss.backward()
-    return counter.get_total_flops() / _CROPS
+    return float(counter.get_total_flops()) / _CROPS

@@ -65,11 +65,11 @@ def errors_of(stages: Stages, probed: Sequence[Sequence[Probed[Any]]], *, seed: 
         if len(known) == values[0].size:  # every metric but AUROC, of which nothing is known clip by clip
             common = reduce(np.intersect1d, [one.rows for one in known])
             clusters = len(set(known[0].at(common).cluster) - {None}) + known[0].at(common).cluster.count(None)
-            for place, one in np.ndenumerate(np.array(answers, dtype=object)):
+            for (point, seed_row), one in np.ndenumerate(np.array(answers, dtype=object)):
                 drawn = 1 - one.at(common).resampled(metric, seed=seed)
                 least = _least(len(common))
                 ratio = np.maximum(drawn, least) / max(drawn[0], least)
-                values[(slice(1, None), *place)] *= np.where(np.isnan(ratio[1:]), 1.0, ratio[1:])
+                values[1:, point, seed_row] *= np.where(np.isnan(ratio[1:]), 1.0, ratio[1:])
         clips = probed[0][0].summary.n
         np.save(folder / _ERRORS, np.maximum(values, _least(clips)))
         return {"clips": clips, "clusters": clusters}

@@ -122,8 +122,9 @@ class AxisLaw:
     @cached_property
     def _weights(self) -> Floats:
         deviations = np.maximum(self.log_errors[1:].std(axis=0), _LEAST_DEVIATION)
-        weights: Floats = 1 / deviations**2
-        return weights / weights.mean()
+        weights = 1 / deviations**2
+        scaled: Floats = weights / weights.mean()
+        return scaled
 
     @cached_property
     def straight(self) -> Straight:

@@ -138,7 +138,8 @@ def _best(distance: Floats, log_errors: Floats, weights: Floats, starts: list[Fl
     fits = len(log_errors)
     ends, losses = _descend(distance, np.tile(log_errors, (len(starts), 1)), weights, np.concatenate(starts))
     chosen = losses.reshape(len(starts), fits).argmin(axis=0) * fits + np.arange(fits)
-    return ends[chosen]
+    best: Floats = ends[chosen]
+    return best
 
 
 def _descend(distance: Floats, wanted: Floats, weights: Floats, begin: Floats) -> tuple[Floats, Floats]:
