@@ -31,13 +31,19 @@ SMALLER = {
 }
 
 _HOURS = "hours; its kind of study is run whole, in miniature, by "
-_CLUSTER = "needs more than one machine; the tests under tests/pretraining do it with processes of one"
+_AS_ELSEWHERE = "as those of README.md and docs/evaluating.md, of other models"
 
 # Commands that are asked whether their words mean anything, and not run; by page.
 ONLY_PARSED: dict[str, dict[str, str]] = {
     "README.md": {
         "make demo": "a minute; its study is run, in miniature, by tests/study/test_run.py",
         "make test": "these are the tests",
+    },
+    "docs/conformer.md": {
+        "auricle evaluate runs/field conformer-small --task esc50 --task speech-commands --root DATA --out "
+        "results.parquet": _AS_ELSEWHERE,
+        "auricle evaluate runs/conformer runs/untrained --task esc50,speech-commands --root DATA --out "
+        "probes.parquet": _AS_ELSEWHERE,
     },
     "docs/distributed.md": {
         "sbatch docs/launch/pretrain.sbatch": "needs SLURM; the file is run by tests/test_launch_files.py",
@@ -106,6 +112,8 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     },
     "docs/tasks.md": {
         "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",
+        "auricle evaluate yamnet logmel-stats --task esc50 --task nsynth --root DATA --out results.parquet": ""
+        + _AS_ELSEWHERE,
     },
 }
 
