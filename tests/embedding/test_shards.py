@@ -123,8 +123,7 @@ def rejected(path: Path) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_shards_of_processes_join_to_the_file_of_one_undivided_job(sounds: Path, tmp_path: Path) -> None:
-    model = small_byola()
-    model.save_pretrained(tmp_path / "model")
+    model = load(small_byola().save_pretrained(tmp_path / "model"))
     whole, out = tmp_path / "whole.parquet", tmp_path / "o.parquet"
     summary = embed_manifest(model, Manifest.from_folder(sounds), out=whole, workers=1, batch_seconds=2.0)
     for number in (3, 1):
