@@ -131,3 +131,9 @@ def test_two_crops_of_a_clip_are_of_the_same_clip_and_differ(sounds: Path, tmp_p
     loudest = torch.fft.rfft(takes).abs().argmax(dim=2)
     assert (loudest[:, 0] - loudest[:, 1]).abs().max() <= 1  # the same tone
     assert not any(torch.allclose(first, second, atol=1e-3) for first, second in takes)  # from another moment on
+
+
+def test_a_step_draws_two_crops_of_a_clip_only_where_the_recipe_says_so() -> None:
+    assert [load_recipe(name).takes for name in ("cola", "byola-2022", "conformer-small")] == [2, 1, 1]
+    assert load_recipe("cola", ["cola.crops=1"]).takes == 1
+    assert load_recipe("byola-2022", ["cola.crops=2"]).takes == 1  # the section counts for cola alone

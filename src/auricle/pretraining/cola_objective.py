@@ -24,7 +24,6 @@ class ColaObjective(ViewsObjective):
         super().__init__(recipe, encoder, accelerator)
         assert isinstance(encoder, BYOLA)
         settings = recipe.cola
-        self.takes = settings.crops
         self.network = COLA(
             encoder.trunk,
             dim=settings.dim,

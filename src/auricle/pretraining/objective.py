@@ -46,8 +46,6 @@ class Objective(ABC):
     network
         Called with what :meth:`inputs` gives, returns the loss, a scalar, and what :meth:`monitors` looks at, one row
         per clip. Its parameters that require a gradient are trained.
-    takes
-        Crops that it wants of each clip.
     sees_padding
         Whether the zeros that fill a crop up are sound to it. If not, batches may be bucketed by length, log-mel
         statistics are those of true frames, and its monitors can be had of validation data without training.
@@ -55,7 +53,6 @@ class Objective(ABC):
 
     family: ClassVar[type[NormalisedEncoder]]
     sees_padding: ClassVar[bool] = True
-    takes: int = 1
     network: nn.Module
 
     def __init__(self, recipe: Recipe, encoder: NormalisedEncoder, accelerator: Accelerator) -> None:

@@ -95,6 +95,11 @@ class Recipe(TrainingSettings):
     validation_crops: Positive = 256
     validate_every: Positive = 1000  # steps; and before the first and after the last
 
+    @property
+    def takes(self) -> int:
+        """Crops that a step draws from each clip."""
+        return self.cola.crops if self.objective == "cola" else 1
+
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "Recipe":
         if (self.steps is None) == (self.epochs is None):

@@ -244,7 +244,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
         (index[rows_of_batch(len(index))] for index in ahead),
         workers=recipe.workers,
         trimmed=recipe.bucket,
-        takes=objective.takes,
+        takes=recipe.takes,
     )
     if run.step == 0:
         _validate(run, validation, network, report)

@@ -14,7 +14,7 @@ from auricle.settings import SettingsError
 from auricle.study import events
 from auricle.study.definition import load_study
 from auricle.study.run import run_study
-from auricle.study.scaling.arithmetic import flop_per_crop
+from auricle.study.scaling.arithmetic import flop_per_clip
 from auricle.study.scaling.definition import Point, Scaling
 from auricle.study.scaling.run import subsets
 from auricle.study.sources import find_diets
@@ -113,7 +113,7 @@ def test_operations_are_those_of_the_layers() -> None:
     backward = 2 * online - frames * 64 * 9 * 4  # of what came in no gradient is needed
     moments = frames * 64 * 9 * 9  # of a first convolution's nine inputs, which its batch-norm is computed from
     # Two views, each through both networks, and two operations for each product.
-    assert flop_per_crop(recipe) == pytest.approx(2 * 2 * (online + target + backward + 2 * moments), rel=0.01)
+    assert flop_per_clip(recipe) == pytest.approx(2 * 2 * (online + target + backward + 2 * moments), rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from auricle.pretraining.recipe import Recipe
 from auricle.pretraining.run import OBJECTIVES, build_encoder
 from auricle.training import make_accelerator
 
-_CROPS = 2  # as few as batch-norm can take
+_CLIPS = 2  # as few as batch-norm can take
 
 
 def parameters_of(recipe: Recipe) -> int:
@@ -20,17 +20,17 @@ def parameters_of(recipe: Recipe) -> int:
     return build_encoder(recipe).parameters_count
 
 
-def flop_per_crop(recipe: Recipe) -> float:
-    """Operations of one crop in a step of pre-training."""
+def flop_per_clip(recipe: Recipe) -> float:
+    """Operations of one clip in a step of pre-training, whether it gives one crop or two."""
     accelerator = make_accelerator(device="cpu", precision="float32")
     encoder = build_encoder(recipe)
     objective = OBJECTIVES[recipe.objective](recipe, encoder, accelerator)
     samples = round(recipe.crop_seconds * encoder.sample_rate)
-    noise = 0.1 * torch.randn(_CROPS, objective.takes, samples, generator=torch.Generator().manual_seed(0))
-    index = torch.arange(_CROPS)
-    inputs = objective.inputs(Batch(noise, torch.full((_CROPS,), samples), index, slice(0, _CROPS)))
+    noise = 0.1 * torch.randn(_CLIPS, recipe.takes, samples, generator=torch.Generator().manual_seed(0))
+    index = torch.arange(_CLIPS)
+    inputs = objective.inputs(Batch(noise, torch.full((_CLIPS,), samples), index, slice(0, _CLIPS)))
     objective.network.train()
     with FlopCounterMode(display=False) as counter:
         loss, _ = objective.network(*inputs)
         loss.backward()
-    return float(counter.get_total_flops()) / _CROPS
+    return float(counter.get_total_flops()) / _CLIPS

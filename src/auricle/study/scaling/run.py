@@ -10,7 +10,7 @@ from auricle.pretraining.recipe import Recipe
 from auricle.stages import Stage
 from auricle.study import encoders
 from auricle.study.encoders import StudyEncoder, Training, Wanted
-from auricle.study.scaling.arithmetic import flop_per_crop, parameters_of
+from auricle.study.scaling.arithmetic import flop_per_clip, parameters_of
 from auricle.study.scaling.definition import AXES, WIDTH, Point, Scaling
 from auricle.study.scaling.errors import errors_of
 from auricle.study.scaling.outcome import Outcome, TaskLaws, Trained
@@ -103,22 +103,22 @@ def _pretrain(study: Scaling, session: Session, parts: dict[float, Diet], sizes:
     found = []
     for place, point in enumerate(points):
         recipe = encoders.recipe_of(study.learning(point), seed=0)
-        crops = recipe.batch_size * point.steps
-        flop = _flop_per_crop(session, recipe) * crops
+        clips = recipe.batch_size * point.steps
+        flop = _flop_per_clip(session, recipe) * clips
         own = tuple(trainings[place * len(seeds) : (place + 1) * len(seeds)])
-        found.append(Trained(point, own, flop, crops * recipe.crop_seconds / _HOUR))
+        found.append(Trained(point, own, flop, clips * recipe.takes * recipe.crop_seconds / _HOUR))
     return found
 
 
-def _flop_per_crop(session: Session, recipe: Recipe) -> float:
-    """Operations of a step for each crop, counted once for each width."""
+def _flop_per_clip(session: Session, recipe: Recipe) -> float:
+    """Operations of a step for each clip, counted once for each width."""
 
     def work(folder: Path) -> dict[str, Any]:  # noqa: ARG001 (a stage that leaves nothing but its facts)
-        return {"flop_per_crop": flop_per_crop(recipe)}
+        return {"flop_per_clip": flop_per_clip(recipe)}
 
     inputs = recipe.model_dump(mode="json", exclude={"name", "data", "seed", "steps", "epochs"})
     done = session.stages.run(Stage("arithmetic", recipe.name, ARITHMETIC_VERSION, inputs), work)
-    return float(done.facts["flop_per_crop"])
+    return float(done.facts["flop_per_clip"])
 
 
 def _encoders(study: Scaling, trained: Trained) -> list[StudyEncoder]:
