@@ -73,15 +73,23 @@ class Aligner:
         """Lay two clips ``(samples,)`` over each other; at least half of the shorter one has to be covered."""
         if not (first.any() and second.any()):  # silence is no recording of anything
             return Match(0.0, 0.0, 0.0)
-        one, other = self.spectrogram(first), self.spectrogram(second)
-        lag = _best_lag(one, other)
-        start, end = max(0, lag), min(one.shape[1], other.shape[1] + lag)
-        one, other = one[:, start:end], other[:, start - lag : end - lag]
-        spectrum = min(_correlation(one, other), _correlation(_centred(one), _centred(other)))
+        lag, spectrum = overlaid(self.spectrogram(first), self.spectrogram(second))
+        return self.match_at(lag, spectrum, first, second)
+
+    def match_at(self, lag: int, spectrum: float, first: Waveform, second: Waveform) -> Match:
+        """The match of two clips whose spectrograms lie over each other as :func:`overlaid` says."""
         samples = lag * RECIPE.hop_length
         waveform, rest = _waveform_correlation(first[max(0, samples) :], second[max(0, -samples) :])
         shift = (samples + rest) / self.sample_rate
         return Match(shift, spectrum, waveform)
+
+
+def overlaid(one: FloatArray, other: FloatArray) -> tuple[int, float]:
+    """Frames by which spectrogram `one` lags behind `other` where they fit best, and how well they correlate there."""
+    lag = _best_lag(one, other)
+    start, end = max(0, lag), min(one.shape[1], other.shape[1] + lag)
+    one, other = one[:, start:end], other[:, start - lag : end - lag]
+    return lag, min(_correlation(one, other), _correlation(_centred(one), _centred(other)))
 
 
 def _best_lag(one: FloatArray, other: FloatArray) -> int:

@@ -2,7 +2,8 @@
 
 Whitened embeddings propose pairs (:mod:`auricle.neighbours`), which are then laid over each other
 (:mod:`auricle.alignment`): those that agree in spectrum and waveform are kept. Look at them, for very short clips may
-agree by chance. All pairs are compared, so work grows with the square of the number of clips.
+agree by chance. All pairs are compared, so work grows with the square of the number of clips: most of those that
+embeddings propose differ in spectrum, and only the others' waveforms are read.
 """
 
 import tempfile
@@ -13,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from auricle import audio
-from auricle.alignment import Aligner, Match
+from auricle.alignment import SPECTRUM, Aligner, Match, overlaid
 from auricle.audio import Waveform
 from auricle.embedding import EmbedProgress, embed_manifest, read_embeddings
 from auricle.embedding.file import rejected_path
@@ -27,6 +29,7 @@ from auricle.stages import fingerprint_of_sound
 
 CANDIDATE_COSINE = 0.4  # of whitened embeddings: 0.98 of altered copies are above, 0.001 of the pairs of others
 MOST_CANDIDATES = 10_000  # that are laid over each other, the most similar first
+KEPT_BYTES = 1 << 29  # of spectrograms, and as many of waveforms: those of six and of two hours
 MATCHED_SECONDS = 60.0  # of a clip that are laid over another
 
 Report = Callable[[str, float], None]
@@ -39,6 +42,25 @@ class NearDuplicate:
     first: int
     second: int
     match: Match
+
+
+class _Kept:
+    """What is made of a row of the manifest, of the last used ones `KEPT_BYTES`."""
+
+    def __init__(self, make: Callable[[int], NDArray[np.float32]]) -> None:
+        self._make, self._bytes = make, 0
+        self._arrays: dict[int, NDArray[np.float32]] = {}  # the last used comes last
+
+    def of(self, row: int) -> NDArray[np.float32]:
+        """A row's."""
+        array = self._arrays.pop(row, None)
+        if array is None:
+            array = self._make(row)
+            self._bytes += array.nbytes
+            while self._arrays and self._bytes > KEPT_BYTES:
+                self._bytes -= self._arrays.pop(next(iter(self._arrays))).nbytes
+        self._arrays[row] = array
+        return array
 
 
 class NearSearch:
@@ -54,6 +76,8 @@ class NearSearch:
         What each clip is of: only pairs across sides count. All pairs do when not given.
     contents
         For each clip what tells its file's content, or None: pairs that share it are known and left out.
+    asked
+        Rows, from the first, of which duplicates are sought: pairs of two later ones are left out. By default all.
     most
         Pairs that are laid over each other, the most similar first; `MOST_CANDIDATES` when not given.
     workers
@@ -76,18 +100,21 @@ class NearSearch:
         encoder: Encoder | None = None,
         sides: Sequence[str] | None = None,
         contents: Sequence[str | None] | None = None,
+        asked: int | None = None,
         most: int | None = None,
         workers: int | None = None,
         report: Report | None = None,
     ) -> None:
         self._manifest, self._sides, self._contents = manifest, sides, contents
         self._encoder = SoundPrint() if encoder is None else encoder
+        self._asked = len(manifest) if asked is None else asked
         self._most = MOST_CANDIDATES if most is None else most
         self._workers, self._report = workers, report
         self._paths = manifest.column("path")
         self._starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
         self._ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
         self._aligner = Aligner()
+        self._waveforms, self._spectrograms = _Kept(self._read), _Kept(self._spectrogram)
         self.unread = 0
         self.unmatched = 0
 
@@ -120,17 +147,17 @@ class NearSearch:
         )
         self.unmatched = pairs.found - len(pairs)
         found = []
-        # One after the other by the first clip, which is then read once.
+        # One after the other by the first clip, whose partners have partners in common.
         order = np.lexsort((pairs.second, pairs.first))
-        last: tuple[int, Waveform] | None = None
         for done, index in enumerate(order):
             self._tell("comparing clips", done / len(order))
             first, second = rows[pairs.first[index]], rows[pairs.second[index]]
-            if self._are_known(first, second):
+            if min(first, second) >= self._asked or self._are_known(first, second):
                 continue
-            if last is None or last[0] != first:
-                last = first, self._read(first)
-            match = self._aligner.match(last[1], self._read(second))
+            lag, spectrum = overlaid(*(self._spectrograms.of(row).astype(np.float64) for row in (first, second)))
+            if spectrum < SPECTRUM:
+                continue
+            match = self._aligner.match_at(lag, spectrum, *(self._waveforms.of(row) for row in (first, second)))
             if match.is_same:
                 found.append(NearDuplicate(first, second, match))
         return sorted(found, key=lambda pair: (-pair.match.waveform, pair.first, pair.second))
@@ -163,6 +190,9 @@ class NearSearch:
         rejected_path(out).unlink(missing_ok=True)
         table, vectors = read_embeddings(out)
         return table.column("row").to_pylist(), vectors
+
+    def _spectrogram(self, row: int) -> NDArray[np.float32]:
+        return self._aligner.spectrogram(self._waveforms.of(row)).astype(np.float32)
 
     def _read(self, row: int) -> Waveform:
         start, end = self._starts[row] or 0.0, self._ends[row]

@@ -149,13 +149,13 @@ def near_twins(plan: PackPlan, against: Against, *, work: Path, workers: int, re
         for file, path, (start, end) in zip(manifest.files, manifest.column("path"), _times(manifest), strict=True):
             clips.append((file, start, end))
             names.append(_name(manifest, path, start))
-    return _covered(len(rows), _near_pairs(clips, work, workers, report), rows, names)
+    return _covered(len(rows), _near_pairs(clips, len(rows), work, workers, report), rows, names)
 
 
 def _near_pairs(
-    clips: Sequence[tuple[Path, float, float | None]], work: Path, workers: int, report: Report
+    clips: Sequence[tuple[Path, float, float | None]], asked: int, work: Path, workers: int, report: Report
 ) -> list[tuple[int, int]]:
-    """Pairs of clips that are one recording, ``first < second``."""
+    """Pairs of clips that are one recording, ``first < second``, the first one of those that are `asked` about."""
     files = [file.resolve() for file, _, _ in clips]
     root = Path(os.path.commonpath([file.parent for file in files]))
     table = pa.table(
@@ -167,6 +167,7 @@ def _near_pairs(
     )
     search = NearSearch(
         Manifest(table, root, "clips to pack"),
+        asked=asked,
         most=CANDIDATES_PER_CLIP * len(clips),
         workers=workers,
         report=lambda what, share: report(Measuring(what, share)),
