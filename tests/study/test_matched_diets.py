@@ -22,6 +22,7 @@ leave_own_corpus_out: true
 matches:
   tones: [tones]
   noises: [noises]
+confounds: [All tones are short.]
 models: [logmel-stats]
 tasks: [tones.csv, noises.csv]
 rsa:
@@ -87,6 +88,7 @@ def test_each_task_is_scored_by_encoders_that_never_heard_its_corpus(root: Path,
     assert "Does the diet have to match the task?" in page
     assert "Domain specificity: the diet of a task" in page
     assert "mean of 2 seeds" in page
+    assert "<h2>What stays confounded</h2>" in page and "<li>All tones are short.</li>" in page
 
 
 def test_a_match_of_an_unknown_diet_or_task_is_refused(root: Path) -> None:

@@ -134,6 +134,8 @@ def test_the_report_says_how_it_was_made(finished) -> None:
     fingerprints = {row.weights_fingerprint for row in results.read(out / "results.parquet")}
     for words in ("auricle study run demo", auricle.__version__, *fingerprints):
         assert str(words) in page
-    assert page.count("<figcaption>") == page.count("<figure>") == 4
+    assert page.count("<figcaption>") == page.count("<figure>") == 5
+    for heading in ("What the author expected", "How alike encoders are", "Does the diet have to match the task?"):
+        assert f"<h2>{heading}</h2>" in page
     # eight steps teach nothing, and the report does not pretend otherwise
     assert "does not beat its random self" in page or "falls behind its random self" in page

@@ -87,6 +87,16 @@ def test_what_a_task_is_made_of_is_left_out_of_its_diets(root: Path) -> None:
         find_diet("own", ["task.csv"], root).without("task")
 
 
+def test_who_speaks_in_a_task_can_be_left_out_of_every_diet(root: Path) -> None:
+    speakers = ("p310", "p31", "p3100")
+    rows = [{"path": row["path"], "speaker": speaker} for row, speaker in zip(ROWS, speakers, strict=True)]
+    Manifest.from_rows(rows, root=root).write(root / "spoken.csv")
+    diet = find_diet("spoken", ["spoken.csv", "more"], root, leave_out={"speaker": ["p31?"]})
+    assert sorted(path.name for path in diet.manifest().files) == ["b.wav", "c.wav", "d.wav", "e.wav"]
+    with pytest.raises(AuricleError, match=r"`leave_out` leaves nothing of .*spoken\.csv: every speaker"):
+        find_diet("spoken", ["spoken.csv"], root, leave_out={"speaker": ["p*"]})
+
+
 def test_diets_of_equal_hours_are_as_long_as_the_shortest(root: Path, sound_file, tone) -> None:
     sound_file("long/f.wav", tone(800.0, seconds=2.0))
     diets = [find_diet(name, [name], root) for name in ("more", "long")]

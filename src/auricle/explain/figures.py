@@ -9,7 +9,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from matplotlib import colormaps
 from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
@@ -18,6 +17,7 @@ from auricle.explain.outcome import Explanation, Picture
 from auricle.explain.similarity import Similarity
 from auricle.explain.task_clips import TaskClips
 from auricle.projection import MARKERS, PALETTE, scatter
+from auricle.report.heat import heat
 from auricle.report.svg import FAINT, LINE, as_svg, page_figure
 
 Floats = NDArray[np.float64]
@@ -26,9 +26,6 @@ _NUMBERED = re.compile(r" (?:band|group|octave) \d+\b")  # one of several like i
 _FREQUENCIES = re.compile(r"([\d.]+(?: to [\d.]+)? (?:Hz|cycles per kHz))")
 _ABBREVIATIONS = ("erb", "rms", "am", "f0")
 _ROW = 0.185  # inches, of one descriptor
-_LETTER = 0.075  # inches, of a column's title
-_COLOURS = colormaps["viridis"]
-_DARK = 0.62  # share of the scale beyond which ink is dark
 _STRONGEST = 14  # descriptors that the figure of layers shows
 _STRONGEST_OF_A_TASK = 6
 _OF_A_FAMILY = 3  # of those at most: a dozen bands of energy say one thing
@@ -73,7 +70,7 @@ def descriptors(explanation: Explanation) -> str:
         panels = figure.subplots(1, 3, sharey=True)
         titles = ("significant and above 0", "all tasks", "all tasks, partial")
         for axes, values, title in zip(panels, shown, titles, strict=True):
-            _heat(axes, values, [short(model.name) for model in explanation.models], top=top, width=2.5)
+            heat(axes, values, [short(model.name) for model in explanation.models], top=top, width=2.5)
             axes.set_title(title, pad=8)
         panels[0].set_yticks(range(len(lines)), ["" if column is None else title_of(column) for column in lines])
         for place, family in families:
@@ -101,7 +98,7 @@ def models(explanation: Explanation) -> str:
         panels = figure.subplots(1, 3, sharey=True)
         kinds = (("distances (Spearman)", alike), ("embeddings (CKA)", cka), ("feature profiles", profiles))
         for axes, (title, values) in zip(panels, kinds, strict=True):
-            _heat(axes, values, [short(name) for name in names], top=1.0, width=2.7)
+            heat(axes, values, [short(name) for name in names], top=1.0, width=2.7)
             axes.set_title(title, pad=8)
         panels[0].set_yticks(range(size), [short(name) for name in names])
         return as_svg(figure, "models", "How alike models are; numbers in the table")
@@ -122,7 +119,7 @@ def layers(explanation: Explanation) -> str:
     with page_figure(len(shown) * (1.5 + 1.15 * _ROW * len(columns))) as figure:
         panels = figure.subplots(len(shown), 1, squeeze=False)[:, 0]
         for axes, model in zip(panels, shown, strict=True):
-            _heat(axes, values[model.name], [*model.layers, "embedding"], top=top, width=8.0)
+            heat(axes, values[model.name], [*model.layers, "embedding"], top=top, width=8.0)
             axes.set_yticks(range(len(columns)), [title_of(column) for column in columns])
             axes.set_title(model.name, pad=8)
         return as_svg(figure, "layers", "Correlation with acoustic descriptors at every layer; numbers in rsa.parquet")
@@ -242,24 +239,3 @@ def _top(values: Floats) -> float:
     """The end of the scale: the largest value, rounded up to a tenth."""
     largest = float(np.nanmax(values)) if np.isfinite(values).any() else 0.0
     return max(0.1, math.ceil(10 * largest) / 10)
-
-
-def _heat(axes: Axes, values: Floats, columns: Sequence[str], *, top: float, width: float) -> None:
-    """A heat map from 0 to `top` with its numbers, about `width` inches wide; what is missing stays empty."""
-    rows, count = values.shape
-    axes.set_xlim(-0.5, count - 0.5)
-    axes.set_ylim(rows - 0.5, -0.5)
-    for (row, column), value in np.ndenumerate(values):
-        if np.isnan(value):
-            continue
-        share = min(max(value / top, 0.0), 1.0)
-        axes.fill_between([column - 0.48, column + 0.48], row - 0.47, row + 0.47, color=_COLOURS(share), linewidth=0)
-        ink = "#111111" if share > _DARK else "#ffffff"
-        shown = f"{value:.2f}".replace("-", "−")
-        axes.text(column, row, shown, ha="center", va="center_baseline", fontsize=7, color=ink)
-    slanted = _LETTER * max((len(name) for name in columns), default=0) > width / max(count, 1)
-    axes.set_xticks(range(count), columns, rotation=38 if slanted else 0, ha="left" if slanted else "center")
-    axes.tick_params(axis="x", top=False, bottom=False, labeltop=True, labelbottom=False, labelsize=8)
-    axes.tick_params(axis="y", length=0)
-    for side in axes.spines.values():
-        side.set_visible(False)

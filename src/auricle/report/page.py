@@ -125,7 +125,7 @@ def line(head: str, cells: Iterable[str]) -> str:
 
 def band(words: str, columns: int) -> str:
     """A row that says what the rows below it are of."""
-    return f'<tr class="task"><th scope="rowgroup">{text(words)}</th><td colspan="{columns}"></td></tr>'
+    return f'<tr class="task"><th scope="rowgroup" colspan="{columns + 1}">{text(words)}</th></tr>'
 
 
 def duration(seconds: float) -> str:

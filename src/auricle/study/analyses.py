@@ -30,7 +30,7 @@ from auricle.transfer.splits import of_clips, partitions
 from auricle.transfer.task import Task, clips_of
 
 DESCRIPTION_VERSION = 3
-RSA_VERSION = 2
+RSA_VERSION = 3
 TSNE_VERSION = 1
 
 PERMUTATIONS = 1000
@@ -117,17 +117,27 @@ class Similarity:
     clips: int
 
 
+@dataclass(frozen=True)
+class Likeness:
+    """How alike two encoders order the clips of one task: Spearman's correlation of their distances, None if none."""
+
+    task: str
+    one: StudyEncoder
+    other: StudyEncoder
+    r_s: float | None
+
+
 def similarity(
     stages: Stages, described: Described, embedded: Sequence[Embedded[StudyEncoder]], *, seed: int
-) -> list[Similarity]:
-    """Similarity analysis of all encoders on one task, unless it is done."""
+) -> tuple[list[Similarity], list[Likeness]]:
+    """Similarity analysis of all encoders on one task, with descriptors and with each other, unless it is done."""
     task = described.task
 
     def work(folder: Path) -> dict[str, Any]:
         usable, vectors = _common(embedded, task, described.rows)
         values = {name: COLUMNS[name].comparable(column[usable]) for name, column in described.values.items()}
         names = {str(index): matrix for index, matrix in enumerate(vectors)}
-        table = rsa(names, values, permutations=PERMUTATIONS, draws=0, seed=seed)
+        table = rsa(names, values, permutations=PERMUTATIONS, draws=0, seed=seed).to_pylist()
         rows = [
             {
                 "task": task.name,
@@ -138,11 +148,16 @@ def similarity(
                 "q": row["q"],
                 "clips": row["n"],
             }
-            for row in table.to_pylist()
+            for row in table
             if row["kind"] == "descriptor"
         ]
+        pairs = [
+            {"task": task.name, "one": int(row["model"]), "other": int(row["other"]), "r_s": row["r_s"]}
+            for row in table
+            if row["kind"] == "model"
+        ]
         with atomic_write(folder / "similarity.json") as temporary:
-            temporary.write_text(json.dumps(rows, indent=1))
+            temporary.write_text(json.dumps({"descriptors": rows, "encoders": pairs}, indent=1))
         return {}
 
     inputs = {
@@ -152,8 +167,12 @@ def similarity(
         "seed": seed,
     }
     finished = stages.run(Stage("similarity", task.name, RSA_VERSION, inputs), work)
-    rows = json.loads((finished.folder / "similarity.json").read_text())
-    return [Similarity(**{**row, "encoder": embedded[row["encoder"]].encoder}) for row in rows]
+    found = json.loads((finished.folder / "similarity.json").read_text())
+    encoders = [entry.encoder for entry in embedded]
+    return (
+        [Similarity(**{**row, "encoder": encoders[row["encoder"]]}) for row in found["descriptors"]],
+        [Likeness(row["task"], encoders[row["one"]], encoders[row["other"]], row["r_s"]) for row in found["encoders"]],
+    )
 
 
 def _common(

@@ -65,7 +65,10 @@ class Diets(Study):
     diets: Annotated[dict[str, tuple[str, ...]], pydantic.Field(min_length=1)]
     equal_hours: bool = False  # every diet as long as the shortest, by a random draw of clips
     leave_own_corpus_out: bool = False  # score a task by encoders that were trained without its dataset
+    leave_out: dict[str, tuple[str, ...]] = pydantic.Field(default_factory=dict)  # column → patterns: in no diet
+    hop: Annotated[float, pydantic.Field(gt=0)] | None = None  # seconds between excerpts of tasks that are cut so
     matches: dict[str, tuple[str, ...]] | None = None  # tasks that are of a diet's own kind, for the effect of that
+    confounds: tuple[str, ...] = ()  # what differs between the diets besides their kind, for the report
     objective: str | None = None  # a recipe in place of `pretraining.recipe`, whose overrides it keeps
     pretraining: Pretraining = Pretraining()
     models: tuple[str, ...] = (RANDOM, "logmel-stats", "mfcc-stats")

@@ -4,7 +4,7 @@ from functools import partial
 
 from auricle.comparisons import Comparison
 from auricle.study import analyses, encoders, events, measuring, sources
-from auricle.study.analyses import Picture, Similarity
+from auricle.study.analyses import Likeness, Picture, Similarity
 from auricle.study.diets import Diets, Part
 from auricle.study.encoders import StudyEncoder, Training, Wanted
 from auricle.study.layers import LayerSimilarity, hear_layers, layer_similarity, write_layers
@@ -33,7 +33,7 @@ class _Run:
 
     def all(self) -> Findings:
         study, session = self.study, self.session
-        whole, tasks = session.find(study.diets, study.tasks)
+        whole, tasks = session.find(study.diets, study.tasks, leave_out=study.leave_out, hop=study.hop)
         self._heard, diets = self._what_is_heard(whole, tasks)
         trainings = self._pretrain(diets)
         found = encoders.encoders_of(self.stages, study, trainings)
@@ -41,6 +41,7 @@ class _Run:
         plan = ProbePlan(study.probe.protocol, study.probe.settings(), study.probe.seeds)
         rows = len({encoder.title for encoder in found})
         probed = session.probe(plan, embedded, tasks, f"{rows} encoders × {len(tasks)} tasks")
+        similarities, likenesses = self._similarities(embedded, tasks)
         outcome = Outcome(
             study=study,
             command=session.command,
@@ -50,7 +51,8 @@ class _Run:
             encoders=found,
             probed=probed,
             comparisons=self._compare(tasks, probed),
-            similarities=self._similarities(embedded, tasks),
+            similarities=similarities,
+            likenesses=likenesses,
             layers=self._layers(found, tasks),
             pictures=self._pictures(found, embedded, tasks),
             map=self._map(found, embedded, tasks),
@@ -97,15 +99,20 @@ class _Run:
 
     # --- analyses ---------------------------------------------------------------------------------------------------
 
-    def _similarities(self, embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]) -> list[Similarity]:
+    def _similarities(
+        self, embedded: dict[str, list[Embedded[StudyEncoder]]], tasks: list[Task]
+    ) -> tuple[list[Similarity], list[Likeness]]:
         settings, seed = self.study.rsa, self.study.seed
-        if settings is None:
-            return []
         found: list[Similarity] = []
+        alike: list[Likeness] = []
+        if settings is None:
+            return found, alike
         for task in self.session.each("similarity to acoustic descriptors", tasks, lambda task: task.name):
             described = analyses.describe(self.stages, task, settings, seed=seed)
-            found += analyses.similarity(self.stages, described, embedded[task.name], seed=seed)
-        return found
+            of_task, between = analyses.similarity(self.stages, described, embedded[task.name], seed=seed)
+            found += of_task
+            alike += between
+        return found, alike
 
     def _layers(self, found: list[StudyEncoder], tasks: list[Task]) -> list[LayerSimilarity]:
         settings, seed, session = self.study.rsa, self.study.seed, self.session

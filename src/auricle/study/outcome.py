@@ -6,7 +6,7 @@ from itertools import groupby
 
 from auricle.comparisons import SIGNIFICANT, Comparison, holm
 from auricle.results import Result
-from auricle.study.analyses import Picture, Similarity
+from auricle.study.analyses import Likeness, Picture, Similarity
 from auricle.study.diets import Diets
 from auricle.study.encoders import StudyEncoder, Training
 from auricle.study.layers import LayerSimilarity
@@ -72,7 +72,7 @@ class Outcome:
         What it was made of.
     probed
         Scores by encoder and task, task by task.
-    comparisons, similarities, layers, pictures, map
+    comparisons, similarities, likenesses, layers, pictures, map
         What was found; all but the first are empty where the study does not ask for them.
     notices
         What its reader should know.
@@ -89,6 +89,7 @@ class Outcome:
     probed: list[Probed[StudyEncoder]]
     comparisons: list[Comparison]
     similarities: list[Similarity]
+    likenesses: list[Likeness]
     layers: list[LayerSimilarity]
     pictures: list[Picture]
     map: Picture | None

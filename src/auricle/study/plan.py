@@ -75,7 +75,7 @@ def plan(study: Diets) -> Iterator[str]:
     """
     root = None if study.is_synthetic else study.data_folder()
     diets = {} if root is None else {name: list(_of_diet(study, name, root)) for name in study.diets}
-    tasks = [] if root is None else [_task(task, root) for task in study.tasks]
+    tasks = [] if root is None else [_task(task, root, study.hop) for task in study.tasks]
     yield f"{study.name}: {len(study.diets)} diets, {len(study.tasks)} tasks; nothing is run"
     if root is None:
         yield f"data: the sound world, {study.world.clips:,} clips, made in seconds"
@@ -107,7 +107,7 @@ def _of_diet(study: Diets, name: str, root: Path) -> Iterator[Holding]:
         elif source.startswith(sources.CORPUS_PREFIX):
             yield _corpus(source.removeprefix(sources.CORPUS_PREFIX), root)
         else:
-            yield _part(source, root)
+            yield _part(source, root, study.leave_out)
 
 
 def _corpus(name: str, root: Path) -> Holding:
@@ -119,9 +119,9 @@ def _corpus(name: str, root: Path) -> Holding:
     return Holding(entry.name, entry.paper_clips, entry.paper_hours)
 
 
-def _part(source: str, root: Path) -> Holding:
+def _part(source: str, root: Path, leave_out: sources.LeaveOut) -> Holding:
     try:
-        diet = sources.find_diet(source, [source], root)
+        diet = sources.find_diet(source, [source], root, leave_out=leave_out)
         return Holding(source, len(diet.manifest()), sum(sum(one.values()) for one in diet.lengths) / 3600)
     except AuricleError as error:
         if not source.startswith(DATASET_PREFIX):
@@ -130,10 +130,10 @@ def _part(source: str, root: Path) -> Holding:
         return Holding(source, entry.clips, entry.hours, (str(error),))
 
 
-def _task(source: str, root: Path) -> Holding:
+def _task(source: str, root: Path, hop: float | None) -> Holding:
     name = task_name(source)
     try:
-        found = sources.find_task(source, root)
+        found = sources.find_task(source, root, hop=hop)
     except AuricleError as error:
         entry = dataset(name) if name in list_datasets() else None
         return Holding(name, entry.clips if entry else 0, entry.hours if entry else None, (str(error),))

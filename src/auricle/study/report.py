@@ -12,10 +12,12 @@ from auricle.explore.html_map import sound_map, style_and_script
 from auricle.files import atomic_write
 from auricle.report.page import Section, duration, facts, figure, note, page, text
 from auricle.score_tables import listed
-from auricle.study import effect, figures, summary, tables
+from auricle.study import effect, figures, hypotheses, summary, tables
 from auricle.study.analyses import Picture
 from auricle.study.effect import Effect
 from auricle.study.encoders import recipe_of
+from auricle.study.hypotheses import Expectation
+from auricle.study.likeness import Likenesses
 from auricle.study.outcome import Outcome
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
@@ -25,12 +27,16 @@ from auricle.transfer.task import clips_of
 def write_report(outcome: Outcome, path: Path) -> None:
     """Write the report, all or nothing."""
     study = outcome.study
-    effects = effect.effects(outcome)
+    effects, asked = effect.effects(outcome), hypotheses.expectations(outcome)
     written = page(
         study.title or f"Study {study.name}",
         _subtitle(outcome),
-        list(_sections(outcome, effects)),
-        summary=[*summary.sentences(outcome), *effect.in_words(effects)],
+        list(_sections(outcome, effects, asked)),
+        summary=[
+            *summary.sentences(outcome),
+            *effect.in_words(effects),
+            *(expectation.in_words for expectation in asked),
+        ],
         notices=outcome.notices,
         end=style_and_script() if outcome.map is not None else (),
     )
@@ -45,13 +51,19 @@ def _subtitle(outcome: Outcome) -> str:
     )
 
 
-def _sections(outcome: Outcome, effects: list[Effect]) -> Iterator[Section]:
+def _sections(outcome: Outcome, effects: list[Effect], asked: list[Expectation]) -> Iterator[Section]:
     """What the report consists of."""
+    alike = Likenesses(outcome)
     yield Section("scores", "Scores", _scores(outcome))
     if effects:
         yield Section(
             "effect", "Does the diet have to match the task?", effect.picture(effects, list(outcome.study.diets))
         )
+    if asked:
+        yield Section("expectations", "What the author expected", hypotheses.section(outcome, asked, effects, alike))
+    if outcome.study.confounds:
+        points = "".join(f"<li>{text(words)}</li>" for words in outcome.study.confounds)
+        yield Section("confounds", "What stays confounded", f"<ul>{points}</ul>")
     gains = outcome.gains()
     if gains:
         yield Section("training", "What pre-training adds", f"{tables.gains(outcome, gains)}{note(_GAINS)}")
@@ -64,6 +76,9 @@ def _sections(outcome: Outcome, effects: list[Effect]) -> Iterator[Section]:
         yield Section(
             "similarity", "What orders the embeddings", f"{tables.similarities(outcome)}{note(_similarity(outcome))}"
         )
+    alike_drawn = alike.picture()
+    if alike_drawn:
+        yield Section("alike", "How alike encoders are", alike_drawn)
     if outcome.layers:
         yield Section("layers", "Layer by layer", figure(figures.layers(outcome.layers), _LAYERS))
     yield Section("tasks", "Tasks", tables.tasks(outcome))

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from auricle import __version__, results, synth
@@ -16,7 +17,7 @@ from auricle.study import encoders, events, sources
 from auricle.study.base import Study
 from auricle.study.encoders import Training, Wanted
 from auricle.study.events import End, Report
-from auricle.study.sources import Diet
+from auricle.study.sources import Diet, LeaveOut
 from auricle.transfer import clip_sets
 from auricle.transfer.clip_sets import CandidateT, Embedded
 from auricle.transfer.probing import Probed, ProbePlan, probe
@@ -96,8 +97,24 @@ class Session:
 
     # --- what there is ----------------------------------------------------------------------------------------------
 
-    def find(self, diets: Mapping[str, Sequence[str]], tasks: Sequence[str]) -> tuple[list[Diet], list[Task]]:
+    def find(
+        self,
+        diets: Mapping[str, Sequence[str]],
+        tasks: Sequence[str],
+        *,
+        leave_out: LeaveOut = MappingProxyType({}),
+        hop: float | None = None,
+    ) -> tuple[list[Diet], list[Task]]:
         """Diets and tasks by what the study calls them, from the folder of all data or the sound world.
+
+        Parameters
+        ----------
+        diets, tasks
+            By what the study calls them.
+        leave_out
+            What stays out of every diet, as :func:`auricle.study.sources.left_out` has it.
+        hop
+            Seconds between the excerpts of tasks that are cut into some; their own by default.
 
         Raises
         ------
@@ -112,8 +129,10 @@ class Session:
             self.tell(events.Data(True, world.clips, len(scored), world.seconds))
         else:
             root = study.data_folder()
-            found = sources.find_diets(diets, lambda source: sources.find_part(source, root))
-            scored = [sources.find_task(task, root) for task in tasks]
+            found = sources.find_diets(
+                diets, lambda source: sources.left_out(sources.find_part(source, root), leave_out)
+            )
+            scored = [sources.find_task(task, root, hop=hop) for task in tasks]
             self.tell(events.Data(False, sum(len(task) for task in scored), len(scored), None))
         for diet in found:
             for task in scored:

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
@@ -24,6 +26,8 @@ CORPUS_PREFIX = "corpus:"
 DIET_PREFIX = "diet:"
 _CLOCK = 16_000  # Hz: how finely clips are measured
 _READERS = 4  # threads that read headers
+
+LeaveOut = Mapping[str, Sequence[str]]  # column of a manifest → shell patterns of its values
 
 
 @dataclass(frozen=True)
@@ -144,9 +148,9 @@ def of_equal_hours(diets: Sequence[Diet], *, seed: int) -> list[Diet]:
     return [diet.shortened(shortest, seed=seed) for diet in diets]
 
 
-def find_task(source: str, root: Path) -> Task:
-    """A task by the name of its dataset or by its manifest, relative to the folder of all data."""
-    task = task_source.find_task(source, root)
+def find_task(source: str, root: Path, *, hop: float | None = None) -> Task:
+    """A task by the name of its dataset, its excerpts `hop` seconds apart, or by its manifest below the data's root."""
+    task = task_source.find_task(source, root, hop=hop)
     return replace(task, name=task_name(source), title=task_name(source)) if task.is_own else task
 
 
@@ -170,10 +174,29 @@ def find_diets(diets: Mapping[str, Iterable[str]], part: Callable[[str], Manifes
     return list(found.values())
 
 
-def find_diet(name: str, sources: Iterable[str], root: Path) -> Diet:
+def find_diet(name: str, sources: Iterable[str], root: Path, *, leave_out: LeaveOut = MappingProxyType({})) -> Diet:
     """A diet from datasets (their training parts), folders and manifests, relative to the folder of all data."""
-    (found,) = find_diets({name: sources}, lambda source: find_part(source, root))
+    (found,) = find_diets({name: sources}, lambda source: left_out(find_part(source, root), leave_out))
     return found
+
+
+def left_out(part: Manifest, leave_out: LeaveOut) -> Manifest:
+    """A part of a diet without the clips whose column bears a value of one of the patterns.
+
+    Raises
+    ------
+    AuricleError
+        When nothing would be left.
+    """
+    for column, patterns in leave_out.items():
+        if not part.has(column):
+            continue
+        values = map(str, part.column(column))
+        kept = [row for row, value in enumerate(values) if not any(fnmatchcase(value, one) for one in patterns)]
+        if not kept:
+            raise AuricleError(f"`leave_out` leaves nothing of {part.source}: every {column} is one of its own")
+        part = part.select(kept)
+    return part
 
 
 def find_part(source: str, root: Path) -> Manifest:
