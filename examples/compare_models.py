@@ -1,6 +1,6 @@
 """Which model is best for my task, and how sure is that?
 
-    python examples/compare_models.py labels.csv byola-2022 logmel-stats mfcc-stats
+    python examples/compare_models.py labels.csv byola-2022.base logmel-stats mfcc-stats
 
 `labels.csv` has the columns path and label, perhaps split or fold, and group (site, speaker, film): intervals and tests
 then respect that clips of one are alike. Models: names of ``auricle models``, or folders. On the command line it is

@@ -16,7 +16,7 @@ from auricle.explore.map_file import write_map
 from auricle.inputs import manifest_of
 
 
-def main(folder: str, out: str, model: str = "byola-2022") -> None:
+def main(folder: str, out: str, model: str = "byola-2022.base") -> None:
     manifest = manifest_of([folder])
     with tempfile.TemporaryDirectory() as temporary:
         file = Path(temporary) / "embeddings.parquet"

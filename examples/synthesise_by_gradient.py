@@ -1,6 +1,6 @@
 """Sound that an encoder takes for another: an additive synthesiser, steered by gradients through the encoder.
 
-    python examples/synthesise_by_gradient.py bird.wav imitation.wav byola-2022 300
+    python examples/synthesise_by_gradient.py bird.wav imitation.wav byola-2022.base 300
 
 Sixty sines, each with a loudness of its own every 50 ms, are moved until the embedding of their sum is that of the
 recording's first two seconds. What the imitation keeps of the recording is what the encoder hears in it.
@@ -19,7 +19,7 @@ SINES, LOWEST, HIGHEST = 60, 60.0, 7600.0  # Hz
 SECONDS, GRID = 2.0, 0.05  # of the recording; of the loudness
 
 
-def main(recording: str, out: str, model: str = "byola-2022", steps: str = "300") -> None:
+def main(recording: str, out: str, model: str = "byola-2022.base", steps: str = "300") -> None:
     encoder = auricle.load(model).requires_grad_(False)
     rate = encoder.sample_rate
     target = torch.from_numpy(audio.read(recording, sample_rate=rate, duration=SECONDS))

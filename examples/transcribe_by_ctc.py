@@ -1,6 +1,6 @@
 """Continuous transcription: a CTC head (Graves et al. 2006) on the frames of a frozen encoder.
 
-    python examples/transcribe_by_ctc.py utterances.csv byola-2022 500
+    python examples/transcribe_by_ctc.py utterances.csv byola-2022.base 500
 
 `utterances.csv` has the columns path and text; its last fifth is not trained on, but transcribed. Frames must follow
 one another faster than letters do: BYOL-A 2022 has one every 40 ms.
@@ -18,7 +18,7 @@ from auricle import audio
 from auricle.manifest import Manifest
 
 
-def main(table: str, model: str = "byola-2022", steps: str = "500") -> None:
+def main(table: str, model: str = "byola-2022.base", steps: str = "500") -> None:
     manifest, encoder = Manifest.read(table), auricle.load(model)
     texts = manifest.column("text")
     letters = sorted(set("".join(texts)))  # number 0 is CTC's blank

@@ -117,3 +117,15 @@ def test_the_study_on_real_audio_can_be_read() -> None:
     assert set(study.diets) == {"speech", "non-speech"}
     assert "esc50" in study.tasks
     assert not any("esc50" in source for sources in study.diets.values() for source in sources)
+
+
+@pytest.mark.real
+def test_list_base_diet(real_data, tmp_path, monkeypatch, capsys) -> None:
+    run("list_base_diet.py", real_data, tmp_path / "diet.parquet", monkeypatch=monkeypatch)
+    assert "vctk: 850 clips" in capsys.readouterr().out
+    heard = {path.resolve() for path in Manifest.read(tmp_path / "diet.parquet").files}
+    assert len(heard) == 9132  # what docs/weights.md begins with
+    assert not {path for path in heard if {"ESC-50-master", "AVA-Speech", "emodb"} & set(path.parts)}
+    assert not {path for path in heard if "VCTK" in str(path) and 310 <= int(path.parent.name[1:]) <= 349}
+    for line in (real_data / "speech_commands" / "testing_list.txt").read_text().split("\n"):
+        assert not line or (real_data / "speech_commands" / line).resolve() not in heard

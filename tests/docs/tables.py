@@ -50,10 +50,21 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "kubectl apply -f docs/launch/pretrain-kubernetes.yaml": "needs Kubernetes; see tests/test_launch_files.py",
         "kubectl logs --follow job/pretrain": "needs Kubernetes",
     },
+    "docs/domain-specificity.md": {
+        "auricle study run ogg2025-mini data=DATA random_seeds=[0] map=null --out runs/mini": _HOURS
+        + "tests/study/test_matched_diets.py",
+    },
     "docs/embedding.md": {
-        "auricle embed byola-2022 /field --out all.parquet --ray auto": "needs a Ray cluster",
-        "auricle embed byola-2022 /field --out all.parquet --ray head:6379": "needs a Ray cluster",
-        "auricle embed byola-2022 /field --out all.parquet --ray local": "run by tests/embedding/test_on_ray.py",
+        "auricle embed byola-2022.base /field --out all.parquet --ray auto": "needs a Ray cluster",
+        "auricle embed byola-2022.base /field --out all.parquet --ray head:6379": "needs a Ray cluster",
+        "auricle embed byola-2022.base /field --out all.parquet --ray local": "run by tests/embedding/test_on_ray.py",
+    },
+    "docs/experiments.md": {
+        "auricle study run study.yaml --out runs/choice": _HOURS + "tests/study/ablation/test_run.py",
+        "auricle evaluate runs/rate-3e-4 runs/rate-1e-3 runs/cola-views runs/batches-of-32 --manifest "
+        "esc50-folds-1-4.csv --no-check-leaks --protocol knn --out choice.parquet": _AS_ELSEWHERE,
+        "auricle evaluate runs/at-2000 runs/at-4000 runs/at-6000 runs/byola-base --task esc50 --protocol knn --root "
+        "DATA --out long.parquet": _AS_ELSEWHERE,
     },
     "docs/explaining.md": {
         "auricle explain runs/non-speech yamnet byola-2022 logmel-stats mfcc-stats --task esc50 --task speech-commands "
@@ -62,9 +73,9 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     },
     "docs/integrations.md": {
         "pip install auricle[onnx]": "fetches; the extra is one of pyproject.toml",
-        "auricle export byola-2022 --out model.onnx": "half a minute; run by tests/integrations/test_onnx_export.py",
+        "auricle export byola-2022.base --out model.onnx": "run by tests/integrations/test_onnx_export.py",
         "pip install auricle[tensorboard]": "fetches; the extra is one of pyproject.toml",
-        "python -m heareval.embeddings.runner auricle.hear --model byola-2022 --tasks-dir tasks": "HEAR's own tasks",
+        "python -m heareval.embeddings.runner auricle.hear --model byola-2022.base --tasks-dir tasks": "HEAR's tasks",
         "tensorboard --logdir runs": "a server that does not end",
     },
     "docs/label-efficiency.md": {
@@ -109,6 +120,20 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "auricle study run scaling --data /corpora --out runs/scaling": _HOURS + "tests/study/scaling/test_run.py",
         "auricle study run scaling data=/corpora hours=4 steps=[225, 450, 900] grid=full --out runs/grid": _HOURS
         + "tests/study/scaling/test_run.py",
+    },
+    "docs/weights.md": {
+        "python examples/list_base_diet.py DATA diet.parquet": "run by tests/test_examples.py",
+        "auricle pack diet.parquet --drop near --root DATA --against esc50 --against speech-commands --against vctk "
+        "--against nsynth --against ava-speech --against emodb --against digits --out diet": "ten minutes; as those of "
+        "docs/packing.md",
+        "auricle pretrain byola-2022 data=diet steps=8400 batch_size=32 learning_rate=5e-4 schedule=cosine "
+        "warmup_steps=100 sampling=duration checkpoint_every=200 --out runs/byola-base": "an hour and a half; as those "
+        "of docs/pretraining.md",
+        "auricle release runs/byola-base --name byola-2022.base --licence CC-BY-SA-4.0 --out byola-2022.base --data "
+        "7.2 h of open speech, notes and other sound --about about.md": "run by tests/models/test_releasing.py",
+        "auricle evaluate byola-2022.base byola-2022 logmel-stats mfcc-stats --task "
+        "esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --root DATA --out base.parquet": ""
+        + _AS_ELSEWHERE,
     },
     "docs/tasks.md": {
         "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",

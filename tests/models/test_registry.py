@@ -31,7 +31,7 @@ def test_the_seed_decides_the_random_weights() -> None:
     [
         ("byola-2020", "did you mean byola-2020-512 or byola-2020-1024 or byola-2020-2048?"),
         ("logmel_stats", "did you mean logmel-stats?"),
-        ("byola-2022.base", "byola-2022 has no trained weights called 'base'"),
+        ("byola-2022.mine", "byola-2022 has no trained weights called 'mine'"),
         ("xyz", "known models: byola-2022, "),
         ("./nowhere", "./nowhere does not exist"),
         ("a/b/c", "a/b/c does not exist"),
