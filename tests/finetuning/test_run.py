@@ -219,19 +219,24 @@ def test_training_ends_on_a_plateau_and_goes_on_where_it_was(model: Path, labels
 
 
 def test_the_best_epoch_is_what_is_kept(model: Path, labels: Path, tmp_path: Path) -> None:
-    # A rate that grows until it destroys what was learnt: an epoch before the last is the best.
-    recipe = make_recipe(
-        {**QUICK, "epochs": 8, "warmup": 1.0, "learning_rate": 1.0, "layer_decay": 1.0},
-        model=str(model),
-        task=str(labels),
-    )
-    steps: list[Step] = []
-    run.finetune(recipe, tmp_path / "run", report=lambda e: steps.append(e) if isinstance(e, Step) else None)
-    scores = [step.valid for step in steps if step.valid is not None]
+    # A rate that grows until it destroys what was learnt: an epoch before the last is the best, unless chance, which
+    # differs between processors, lets the last one be as good; then another seed is asked.
+    for seed in range(6):
+        recipe = make_recipe(
+            {**QUICK, "epochs": 8, "warmup": 1.0, "learning_rate": 1.0, "layer_decay": 1.0, "seed": seed},
+            model=str(model),
+            task=str(labels),
+        )
+        steps: list[Step] = []
+        folder = tmp_path / f"run-{seed}"
+        run.finetune(recipe, folder, report=lambda e, to=steps: to.append(e) if isinstance(e, Step) else None)
+        scores = [step.valid for step in steps if step.valid is not None]
+        if scores[-1] < max(scores):
+            break
     assert scores[-1] < max(scores) == steps[-1].best
-    state = load_file(sorted((tmp_path / "run" / "checkpoints").iterdir())[-1])
+    state = load_file(sorted((folder / "checkpoints").iterdir())[-1])
     name = "trunk.fc.0.weight"
-    kept = tensors(tmp_path / "run")[name]
+    kept = tensors(folder)[name]
     assert torch.equal(kept, state[f"best.encoder.{name}"]) and not torch.equal(kept, state[f"now.encoder.{name}"])
 
 
