@@ -165,6 +165,18 @@ def test_csv_and_parquet_give_the_same_fingerprint(tmp_path_factory, paths, data
     assert len(prints) == 1
 
 
+@pytest.mark.parametrize("text", ["0E0", "1.50", "-0", "1e5", "12345678901234567890", "1_000", "1\n"])
+def test_text_that_csv_reads_as_a_number_has_the_fingerprint_of_that_number(text, tmp_path):
+    manifest = Manifest.from_rows([{"path": "a.wav", "code": text}], root=tmp_path)
+    manifest.write(tmp_path / "clips.csv")
+    assert Manifest.read(tmp_path / "clips.csv").fingerprint == manifest.fingerprint
+
+
+def test_whole_numbers_longer_than_a_float_holds_stay_text(tmp_path):
+    manifest = csv_manifest(tmp_path, "path,tag\na.wav,12345678901234567890\nb.wav,12345678901234567891\n")
+    assert manifest.column("tag") == ["12345678901234567890", "12345678901234567891"]
+
+
 # --- what is refused
 
 

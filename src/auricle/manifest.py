@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 
 from auricle import audio
 from auricle.files import atomic_write
-from auricle.manifest_format import TYPES, ManifestError, array_of, read_table, typed, write_table
+from auricle.manifest_format import TYPES, ManifestError, array_of, number_in, read_table, typed, write_table
 from auricle.notebook import html_table
 
 __all__ = ["SPLITS", "Manifest", "ManifestError"]
@@ -195,7 +195,8 @@ class Manifest:
         """
         digest = hashlib.sha256()
         for name in sorted(self.table.column_names):
-            values = [_canonical(value) for value in self.table.column(name).to_pylist()]
+            free = name not in TYPES
+            values = [_canonical(value, free=free) for value in self.table.column(name).to_pylist()]
             digest.update(json.dumps([name, values], ensure_ascii=False).encode())
         return digest.hexdigest()
 
@@ -279,12 +280,15 @@ class Manifest:
             raise self._error(missing[0], f"is missing: no file {self.files[missing[0]]}{others}")
 
 
-def _canonical(value: Any) -> Any:
-    """One spelling of a value: the number 5, 5.0 and the text "5" are the same in a CSV file."""
+def _canonical(value: Any, *, free: bool) -> Any:
+    """One spelling of a value: the number 5, 5.0 and, in a column without a type, the text "5e0" are one in CSV."""
     if value is None or value == "":
         return None
     if isinstance(value, list):
-        return [_canonical(item) for item in value]
+        return [_canonical(item, free=free) for item in value]
+    if free and isinstance(value, str):
+        number = number_in(value)
+        value = value if number is None else number
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     return str(value)

@@ -5,6 +5,7 @@ the manifest knows get their type; a column of another name becomes numbers only
 """
 
 import csv
+import re
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ TYPES = {
 }
 # In CSV a column of another name becomes numbers only when nothing is lost by it: speaker "03" stays text.
 _WHOLE_NUMBER = r"^-?(0|[1-9][0-9]{0,17})$"
-_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?$"
+_NUMBER = r"^-?(0|[1-9][0-9]{0,14})(\.[0-9]+)?([eE][+-]?[0-9]+)?$"  # a float holds no longer whole number
 
 
 class ManifestError(AuricleError):
@@ -116,6 +117,13 @@ def _numbers_where_nothing_is_lost(column: pa.ChunkedArray) -> pa.ChunkedArray:
         if pc.all(pc.match_substring_regex(column, pattern)).as_py():
             return column.cast(kind)
     return column
+
+
+def number_in(text: str) -> int | float | None:
+    """The number that a column of such texts would become in CSV; None where it would stay text."""
+    if re.fullmatch(_WHOLE_NUMBER, text):
+        return int(text)
+    return float(text) if re.fullmatch(_NUMBER, text) else None
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -67,6 +67,30 @@ def test_a_model_that_says_the_same_of_every_frame_is_at_chance() -> None:
     assert accuracy == pytest.approx(chance(distinct), abs=0.02)
 
 
+def test_a_frame_of_the_same_code_is_no_negative() -> None:
+    masked = masked_frames(torch.ones(1, 4, dtype=torch.bool))
+    codes = torch.tensor([0, 0, 1, 2])
+    targets = torch.eye(4)[codes][None]
+    negatives = draw_negatives(keys(1), masked, 100)
+    found = contrast(targets, targets, masked, negatives, temperature=1.0, codes=codes[None, :, None])
+    # As if the two frames of code 0 did not know of each other: own similarity 1, every other 0.
+    others = found.apart.sum(dim=2)[0]
+    assert float(found.loss.sum()) == pytest.approx(float(torch.log1p(others * math.exp(-1)).sum()), rel=1e-5)
+    assert others.tolist() == [int((negatives[0, row] > 1).sum()) for row in (0, 1)] + [100, 100]
+    assert (int(found.correct), int(found.frames), int(found.distinct)) == (4, 4, 2 + 2 + 3 + 3)
+
+
+def test_nothing_counts_where_one_code_stands_for_everything() -> None:
+    masked = masked_frames(torch.ones(1, 4, dtype=torch.bool))
+    same = torch.ones(1, 4, 3, requires_grad=True)
+    negatives = draw_negatives(keys(1), masked, 10)
+    found = contrast(same, same, masked, negatives, temperature=1.0, codes=torch.zeros(1, 4, 2, dtype=torch.int64))
+    assert (float(found.loss.detach()), int(found.correct), int(found.frames)) == (0.0, 0, 0)
+    found.loss.sum().backward()
+    assert same.grad is not None
+    assert torch.isfinite(same.grad).all()
+
+
 def test_what_all_frames_of_a_clip_share_does_not_count_once_it_is_taken_off() -> None:
     torch.manual_seed(0)
     masked = masked_frames(torch.ones(20, 30, dtype=torch.bool))
@@ -113,7 +137,8 @@ def test_interpolation_finds_every_frame_of_a_straight_line_and_none_of_noise() 
     negatives = draw_negatives(keys(50), masked, 100)
     first, last = torch.randn(2, 50, 1, 32)
     line = torch.lerp(first, last, torch.linspace(0, 1, 80)[None, :, None])
-    found = correct_by_interpolation(line, lengths, mask, masked, negatives)
+    apart = torch.ones_like(negatives, dtype=torch.bool)
+    found = correct_by_interpolation(line, lengths, mask, masked, negatives, apart)
     assert float(found.sum() / masked.valid.sum()) > 0.99
-    found = correct_by_interpolation(torch.randn(50, 80, 32), lengths, mask, masked, negatives)
+    found = correct_by_interpolation(torch.randn(50, 80, 32), lengths, mask, masked, negatives, apart)
     assert float(found.sum() / masked.valid.sum()) == pytest.approx(1 / 32, abs=0.02)  # hidden frames of a clip

@@ -47,12 +47,14 @@ def test_a_step_of_the_quantiser_uses_codes_and_learns() -> None:
     torch.manual_seed(0)
     quantiser = Quantiser(8, 12, groups=2, codes=4).train()
     x = torch.randn(3, 10, 8, requires_grad=True)
-    quantised, penalty = quantiser(x, torch.ones(3, 10, dtype=torch.bool), keys(3))
+    quantised, codes, penalty = quantiser(x, torch.ones(3, 10, dtype=torch.bool), keys(3))
     assert quantised.shape == (3, 10, 12)
-    # Every output is one code of each book.
+    # Every output is one code of each book, and it says which.
     for group in range(2):
         distances = torch.cdist(quantised[..., 6 * group : 6 * group + 6].reshape(-1, 6), quantiser.codebooks[group])
-        assert float(distances.detach().min(dim=1).values.max()) < 1e-3
+        least = distances.detach().min(dim=1)
+        assert float(least.values.max()) < 1e-3
+        assert least.indices.tolist() == codes[..., group].flatten().tolist()
     assert 0 <= float(penalty) < 1
     quantised.sum().backward()
     assert x.grad is not None
@@ -65,8 +67,8 @@ def test_diversity_penalty_is_none_for_equal_use_and_full_for_one_code() -> None
     with torch.no_grad():
         quantiser.choose.weight.copy_(100 * torch.eye(4))
     even = torch.eye(4)[None]
-    _, none = quantiser(even, torch.ones(1, 4, dtype=torch.bool), keys(1))
-    _, full = quantiser(even[:, :1].expand(-1, 4, -1), torch.ones(1, 4, dtype=torch.bool), keys(1))
+    _, _, none = quantiser(even, torch.ones(1, 4, dtype=torch.bool), keys(1))
+    _, _, full = quantiser(even[:, :1].expand(-1, 4, -1), torch.ones(1, 4, dtype=torch.bool), keys(1))
     assert float(none) == pytest.approx(0, abs=1e-4)
     assert float(full) == pytest.approx(0.75, abs=1e-4)  # one of four codes
     assert float(quantiser.perplexity(torch.eye(4))) == pytest.approx(4)

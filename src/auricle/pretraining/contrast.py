@@ -29,16 +29,27 @@ class Contrast:
         ``(batch,)`` sum over hidden frames of the number of different negatives.
     frames
         ``(batch,)`` hidden frames that have a negative.
+    apart
+        ``(batch, most, count)``: which negatives counted. A frame whose target is the same code as the hidden frame's
+        own is none, as in wav2vec 2.0's published code; it would be a tie that rounding decides.
     """
 
     loss: Tensor
     correct: Tensor
     distinct: Tensor
     frames: Tensor
+    apart: Tensor
 
 
 def contrast(
-    predictions: Tensor, targets: Tensor, masked: Masked, negatives: Tensor, *, temperature: float, centre: bool = False
+    predictions: Tensor,
+    targets: Tensor,
+    masked: Masked,
+    negatives: Tensor,
+    *,
+    temperature: float,
+    centre: bool = False,
+    codes: Tensor | None = None,
 ) -> Contrast:
     """The contrastive task over the masked frames of a batch.
 
@@ -54,29 +65,47 @@ def contrast(
         Of the cosine similarities.
     centre
         Whether the means over a clip's masked frames are taken off first, of predictions and of targets.
+    codes
+        ``(batch, most, groups)``: which codes the targets are, where they are quantised.
     """
     logits = _similarity(predictions, targets, masked, centre) / temperature
     own = logits.diagonal(dim1=1, dim2=2)
-    others = logits.gather(2, negatives)
-    counted = has_negatives(masked)
+    apart = has_negatives(masked)[:, :, None].expand_as(negatives)
+    if codes is not None:
+        differ = (codes[:, :, None] != codes[:, None, :]).any(dim=3)
+        apart = apart & differ.gather(2, negatives)
+    others = logits.gather(2, negatives).masked_fill(~apart, -math.inf)
+    counted = apart.any(dim=2)
     loss = torch.logsumexp(torch.cat([own[:, :, None], others], dim=2), dim=2) - own
-    drawn = torch.zeros_like(logits, dtype=torch.bool).scatter_(2, negatives, True)
+    drawn = torch.zeros_like(logits).scatter_add_(2, negatives, apart.to(logits.dtype)) > 0
     return Contrast(
         loss=loss.masked_fill(~counted, 0.0).sum(dim=1),
         correct=((own > others.amax(dim=2)) & counted).sum(dim=1),
         distinct=drawn.sum(dim=2).masked_fill(~counted, 0).sum(dim=1),
         frames=counted.sum(dim=1),
+        apart=apart,
     )
 
 
 def correct_by_interpolation(
-    latents: Tensor, lengths: Tensor, mask: Tensor, masked: Masked, negatives: Tensor, *, centre: bool = False
+    latents: Tensor,
+    lengths: Tensor,
+    mask: Tensor,
+    masked: Masked,
+    negatives: Tensor,
+    apart: Tensor,
+    *,
+    centre: bool = False,
 ) -> Tensor:
-    """``(batch,)`` hidden frames that :func:`interpolated` latents tell from the same negatives, centred or not."""
+    """``(batch,)`` hidden frames that :func:`interpolated` latents tell from the same negatives, centred or not.
+
+    Negatives are those of `negatives` that are `apart`, as :class:`Contrast` has them.
+    """
     guesses = masked.gather(interpolated(latents, lengths, mask))
     similarity = _similarity(guesses, masked.gather(latents), masked, centre)
     own = similarity.diagonal(dim1=1, dim2=2)
-    return ((own > similarity.gather(2, negatives).amax(dim=2)) & has_negatives(masked)).sum(dim=1)
+    others = similarity.gather(2, negatives).masked_fill(~apart, -math.inf)
+    return ((own > others.amax(dim=2)) & apart.any(dim=2)).sum(dim=1)
 
 
 def interpolated(latents: Tensor, lengths: Tensor, mask: Tensor) -> Tensor:

@@ -46,8 +46,8 @@ class Quantiser(nn.Module):
         nn.init.normal_(self.choose.weight)
         nn.init.zeros_(self.choose.bias)
 
-    def forward(self, x: Tensor, valid: Tensor, keys: Tensor) -> tuple[Tensor, Tensor]:
-        """Quantised targets and the diversity penalty.
+    def forward(self, x: Tensor, valid: Tensor, keys: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Quantised targets, which codes they are and the diversity penalty.
 
         Parameters
         ----------
@@ -62,6 +62,8 @@ class Quantiser(nn.Module):
         -------
         quantised
             ``(batch, frames, dim)``.
+        codes
+            ``(batch, frames, groups)`` int64.
         penalty
             Scalar between 0 (all codes used equally) and 1 (one code of each codebook).
         """
@@ -79,10 +81,11 @@ class Quantiser(nn.Module):
                 self.step += 1
             else:
                 soft = torch.softmax(logits, dim=-1)
-            hard = functional.one_hot(soft.argmax(dim=-1), self.codes).to(soft.dtype)
+            codes = soft.argmax(dim=-1)
+            hard = functional.one_hot(codes, self.codes).to(soft.dtype)
             chosen = hard + soft - soft.detach() if self.training else hard
             quantised = torch.einsum("btgc,gcd->btgd", chosen, self.codebooks).flatten(2)
-        return quantised, penalty
+        return quantised, codes, penalty
 
     @property
     def current_temperature(self) -> float:

@@ -92,19 +92,28 @@ class Wav2Vec(nn.Module):
         context = self.trunk.context(hidden, lengths, self._keys("dropout", index))
         targets = masked.gather(latents)
         penalty = perplexity = torch.zeros((), device=latents.device)
+        codes = None
         if self.quantiser is not None:
             perplexity = self.quantiser.perplexity(targets[masked.valid]).mean()
-            targets, penalty = self.quantiser(targets, masked.valid, self._keys("codes", index))
+            targets, codes, penalty = self.quantiser(targets, masked.valid, self._keys("codes", index))
         targets = self.target_projection(targets)
         negatives = draw_negatives(self._keys("negatives", index), masked, self.negatives)
         found = contrast(
-            masked.gather(context), targets, masked, negatives, temperature=self.temperature, centre=self.centre
+            masked.gather(context),
+            targets,
+            masked,
+            negatives,
+            temperature=self.temperature,
+            centre=self.centre,
+            codes=codes,
         )
         # Processes average their losses: each divides by its share of all hidden frames, not by how many it has.
         frames = sum_over_processes(found.frames.sum()) / world_size()
         loss = found.loss.sum() / frames.clamp_min(1)
         with torch.no_grad():
-            guessed = correct_by_interpolation(latents, lengths, mask, masked, negatives, centre=self.centre)
+            guessed = correct_by_interpolation(
+                latents, lengths, mask, masked, negatives, found.apart, centre=self.centre
+            )
             spread = target_variance(targets, masked)
             per_clip = (found.loss, found.correct, found.distinct, found.frames, guessed, spread)
             observed = torch.stack([*per_clip, perplexity.expand_as(spread)], dim=1)
