@@ -51,6 +51,27 @@ def holm(p_values: Sequence[float]) -> list[float]:
     return corrected
 
 
+@dataclass(frozen=True)
+class Judged:
+    """One of several comparisons that stand beside each other; `p` is corrected for their number."""
+
+    compared: Comparison
+    p: float
+
+    @property
+    def verdict(self) -> int:
+        """1 where a is ahead of b, -1 where b is ahead, 0 where the test cannot tell."""
+        if self.p >= SIGNIFICANT or self.compared.difference == 0:
+            return 0
+        return 1 if self.compared.difference > 0 else -1
+
+
+def judged(comparisons: Sequence[Comparison]) -> list[Judged]:
+    """Comparisons that stand beside each other, in the order given."""
+    corrected = holm([compared.p for compared in comparisons])
+    return [Judged(compared, p) for compared, p in zip(comparisons, corrected, strict=True)]
+
+
 class Verdicts:
     """Which models a test can tell apart on which task.
 
@@ -66,11 +87,10 @@ class Verdicts:
             by_task.setdefault(comparison.task, []).append(comparison)
         self._ahead: dict[tuple[str, str, str], bool | None] = {}
         for task, found in by_task.items():
-            for comparison, p in zip(found, holm([one.p for one in found]), strict=True):
-                clear = p < SIGNIFICANT and comparison.difference != 0
-                first = comparison.difference > 0 if clear else None
-                self._ahead[task, comparison.a, comparison.b] = first
-                self._ahead[task, comparison.b, comparison.a] = None if first is None else not first
+            for one in judged(found):
+                first = one.verdict > 0 if one.verdict else None
+                self._ahead[task, one.compared.a, one.compared.b] = first
+                self._ahead[task, one.compared.b, one.compared.a] = None if first is None else not first
 
     def was_compared(self, task: str, a: str, b: str) -> bool:
         """Whether there is a comparison of the two."""

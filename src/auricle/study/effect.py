@@ -10,7 +10,7 @@ from statistics import fmean
 
 from matplotlib.axes import Axes
 
-from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.comparisons import Judged, judged
 from auricle.projection import PALETTE
 from auricle.report.page import figure
 from auricle.report.svg import FAINT, INK, PAPER, as_svg, page_figure
@@ -29,7 +29,7 @@ _CAPTION = (
 
 
 @dataclass(frozen=True)
-class Effect:
+class Effect(Judged):
     """One task with its matched diet against another.
 
     Attributes
@@ -47,16 +47,7 @@ class Effect:
     task: Task
     matched: str
     other: str
-    compared: Comparison
-    p: float
     by_seed: tuple[float, ...]
-
-    @property
-    def verdict(self) -> int:
-        """1 where the matched diet is better, -1 where it is worse, 0 where the test cannot tell."""
-        if self.p >= SIGNIFICANT:
-            return 0
-        return 1 if self.compared.difference > 0 else -1
 
 
 def effects(outcome: Outcome) -> list[Effect]:
@@ -70,10 +61,9 @@ def effects(outcome: Outcome) -> list[Effect]:
                 compared = outcome.compared(rows[matched].title, rows[other].title, task)
                 if compared is not None:
                     found.append((task, matched, other, compared))
-    corrected = holm([compared.p for *_, compared in found])
     return [
-        Effect(task, matched, other, compared, p, _by_seed(outcome, rows[matched], rows[other], task))
-        for (task, matched, other, compared), p in zip(found, corrected, strict=True)
+        Effect(one.compared, one.p, task, matched, other, _by_seed(outcome, rows[matched], rows[other], task))
+        for (task, matched, other, _), one in zip(found, judged([compared for *_, compared in found]), strict=True)
     ]
 
 

@@ -6,11 +6,12 @@ encoders of different diets are highly alike. A study says which tasks are of wh
 does not name there is a mixture, and a task that it does not name is of both kinds.
 """
 
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.comparisons import Comparison, Judged, judged
 from auricle.report.page import band, line, note, table, text
 from auricle.score_tables import listed
 from auricle.study.effect import Effect
@@ -27,26 +28,11 @@ _NOTE = (
 
 
 @dataclass(frozen=True)
-class Test:
-    """One comparison that an expectation is about: the one that is expected to be ahead, first."""
-
-    compared: Comparison
-    p: float  # corrected for all tests of all expectations
-
-    @property
-    def verdict(self) -> int:
-        """1 where it is as expected, -1 where it is the opposite, 0 where the test cannot tell."""
-        if self.p >= SIGNIFICANT:
-            return 0
-        return 1 if self.compared.difference > 0 else -1
-
-
-@dataclass(frozen=True)
 class Expectation:
-    """What was expected, and every comparison that it is about."""
+    """What was expected, and every comparison that it is about: the one that is expected to be ahead, first."""
 
     words: str
-    tests: tuple[Test, ...]
+    tests: tuple[Judged, ...]  # corrected for all tests of all expectations
 
     @property
     def in_words(self) -> str:
@@ -65,8 +51,8 @@ class Expectation:
 def expectations(outcome: Outcome) -> list[Expectation]:
     """All that can be asked of a study; none where it does not say which diet matches which task."""
     asked = [(words, found) for words, found in _asked(outcome) if found]
-    corrected = iter(holm([compared.p for _, found in asked for compared in found]))
-    return [Expectation(words, tuple(Test(one, next(corrected)) for one in found)) for words, found in asked]
+    tests = iter(judged([compared for _, found in asked for compared in found]))
+    return [Expectation(words, tuple(itertools.islice(tests, len(found)))) for words, found in asked]
 
 
 def _asked(outcome: Outcome) -> Iterator[tuple[str, list[Comparison]]]:

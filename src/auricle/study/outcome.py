@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from itertools import groupby
 
-from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.comparisons import Comparison, Judged, judged
 from auricle.results import Result
 from auricle.study.analyses import Likeness, Picture, Similarity
 from auricle.study.diets import Diets
@@ -135,8 +135,7 @@ class Outcome:
         """Titles of the rows that the paired test cannot tell from the best one (Holm's correction over the rows)."""
         best = self.best(task)
         others = [found for row in self.rows if (found := self.compared(best, row.title, task)) is not None]
-        corrected = holm([found.p for found in others])
-        return [found.b for found, p in zip(others, corrected, strict=True) if p >= SIGNIFICANT]
+        return [one.compared.b for one in judged(others) if not one.verdict]
 
     def chance(self, task: Task) -> float:
         """What guessing scores: the share of the most frequent class, of the positive one for average precision."""
@@ -158,22 +157,13 @@ class Outcome:
                     compared = self.compared(row.title, selves[0].title, task)
                     if compared is not None:
                         found.append((row, task, compared))
-        corrected = holm([compared.p for _, _, compared in found])
-        return [Gain(row, task, compared, p) for (row, task, compared), p in zip(found, corrected, strict=True)]
+        tests = judged([compared for *_, compared in found])
+        return [Gain(one.compared, one.p, row, task) for (row, task, _), one in zip(found, tests, strict=True)]
 
 
 @dataclass(frozen=True)
-class Gain:
+class Gain(Judged):
     """A trained encoder against its random self on one task; `p` is corrected for all such comparisons of the study."""
 
     row: Row
     task: Task
-    compared: Comparison
-    p: float
-
-    @property
-    def verdict(self) -> int:
-        """1 where training helps, -1 where it hurts, 0 where the test cannot tell."""
-        if self.p >= SIGNIFICANT:
-            return 0
-        return 1 if self.compared.difference > 0 else -1

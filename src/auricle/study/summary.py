@@ -6,7 +6,7 @@ A sentence claims a difference only where a paired test, corrected for the numbe
 import itertools
 from collections.abc import Iterator, Sequence
 
-from auricle.comparisons import SIGNIFICANT, holm
+from auricle.comparisons import judged
 from auricle.score_tables import listed
 from auricle.study.encoders import Training
 from auricle.study.outcome import Gain, Outcome
@@ -82,8 +82,8 @@ def _diets(outcome: Outcome) -> Iterator[str]:
         for a, b in itertools.pairwise(trained)
         if (compared := outcome.compared(a, b, task)) is not None
     ]
-    corrected = holm([compared.p for _, compared in found])
-    clear = [pair for pair, p in zip(found, corrected, strict=True) if p < SIGNIFICANT]
+    tests = judged([compared for _, compared in found])
+    clear = [pair for pair, one in zip(found, tests, strict=True) if one.verdict]
     if not clear:
         yield "Which diet an encoder was trained on makes no difference that this test can see, on any task."
         return

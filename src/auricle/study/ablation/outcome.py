@@ -8,7 +8,7 @@ from statistics import fmean
 
 import torch
 
-from auricle.comparisons import SIGNIFICANT, Comparison, holm
+from auricle.comparisons import Comparison, Judged, judged
 from auricle.explain.invariance import Invariance
 from auricle.models import registry
 from auricle.models.encoder import Encoder
@@ -49,21 +49,6 @@ class VariantEncoder:
 
 
 @dataclass(frozen=True)
-class Against:
-    """A row against the recipe as it is on one task; `p` is corrected for all comparisons of the study."""
-
-    compared: Comparison
-    p: float
-
-    @property
-    def verdict(self) -> int:
-        """1 where the change helps, -1 where it hurts, 0 where the test cannot tell."""
-        if self.p >= SIGNIFICANT:
-            return 0
-        return 1 if self.compared.difference > 0 else -1
-
-
-@dataclass(frozen=True)
 class Outcome:
     """All that a report shows.
 
@@ -101,10 +86,9 @@ class Outcome:
         """The scores of a row on a task, seed by seed."""
         return [one.summary for one in self.probed if one.task is task and one.encoder.variant.title == variant.title]
 
-    def against(self) -> dict[tuple[str, str], Against]:
-        """(title, task) → the comparison with the recipe as it is."""
-        corrected = holm([found.p for found in self.comparisons])
-        return {(found.a, found.task): Against(found, p) for found, p in zip(self.comparisons, corrected, strict=True)}
+    def against(self) -> dict[tuple[str, str], Judged]:
+        """(title, task) → the comparison with the recipe as it is, corrected for all of the study."""
+        return {(one.compared.a, one.compared.task): one for one in judged(self.comparisons)}
 
     def watched(self, variant: Variant) -> dict[str, float]:
         """Contrastive accuracy and chance at the end of training, means over seeds; empty for another objective."""
@@ -133,7 +117,7 @@ def last_metrics(path: Path) -> dict[str, float]:
     return {name: fmean(row[name] for row in rows) for name in _WATCHED if all(name in row for row in rows)}
 
 
-def _signed(one: Against) -> str:
+def _signed(one: Judged) -> str:
     return f"{100 * one.compared.difference:+.1f}".replace("-", "−")
 
 

@@ -6,13 +6,14 @@ from pathlib import Path
 from statistics import fmean
 
 from auricle import __version__
+from auricle.comparisons import Judged
 from auricle.files import atomic_write
 from auricle.projection import PALETTE
 from auricle.report.page import Section, duration, facts, figure, line, note, page, table, text
 from auricle.report.svg import FAINT, INK, PAPER, as_svg, page_figure
 from auricle.results import Result
 from auricle.study.ablation.definition import Variant
-from auricle.study.ablation.outcome import Against, Outcome, mean_of
+from auricle.study.ablation.outcome import Outcome, mean_of
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
 
@@ -103,7 +104,7 @@ def _invariance(outcome: Outcome) -> str:
     )
 
 
-def _cell(results: Sequence[Result], against: Against | None) -> str:
+def _cell(results: Sequence[Result], against: Judged | None) -> str:
     lows = [result.ci_low for result in results if result.ci_low is not None]
     highs = [result.ci_high for result in results if result.ci_high is not None]
     ends = f"<small>{100 * min(lows):.1f} – {100 * max(highs):.1f}</small>" if lows and highs else ""
