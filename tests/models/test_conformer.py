@@ -141,3 +141,15 @@ def test_layers_end_with_the_frames() -> None:
 def test_impossible_sizes_are_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(AuricleError, match=next(iter(wrong))):
         ConformerConfig(**wrong)
+
+
+def test_a_shortened_one_says_what_that_layer_says() -> None:
+    torch.manual_seed(0)
+    encoder = Conformer(ConformerConfig(dim=32, layers=4, heads=4, feed_forward=64, latent_dim=24), mean=-7.0).eval()
+    shorter = encoder.shortened(3)
+    waveform = chirps(2, 16_000)
+    torch.testing.assert_close(shorter.frames(waveform)[0], encoder.layers(waveform)["layer3"])
+    assert shorter.layer_names == encoder.layer_names[:-1]
+    assert shorter.statistics == encoder.statistics
+    with pytest.raises(AuricleError, match="has 4 conformer layers: cannot keep the first 5"):
+        encoder.shortened(5)

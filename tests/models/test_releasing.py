@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from click.testing import Result
 from safetensors.torch import load_file
 from typer.testing import CliRunner
 
@@ -13,6 +14,7 @@ from auricle.cli import app
 from auricle.errors import AuricleError
 from auricle.models import registry, releasing
 from auricle.models.byola import BYOLA2022, BYOLA2022Config
+from auricle.models.conformer import Conformer, ConformerConfig
 from auricle.models.releasing import release
 
 
@@ -76,3 +78,25 @@ def test_the_command_writes_what_can_be_loaded(tmp_path: Path) -> None:
     ran = CliRunner().invoke(app, arguments)
     assert ran.exit_code == 0, ran.output
     assert auricle.load(tmp_path / "mine").card.about == "## Scores\n\nnone"
+
+
+def test_a_conformer_may_be_released_with_its_first_layers_alone(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    Conformer(ConformerConfig(dim=32, layers=4, heads=4, feed_forward=64)).save_pretrained(tmp_path / "whole")
+    trained().save_pretrained(tmp_path / "other")
+
+    def run(model: str) -> Result:
+        arguments = ["release", str(tmp_path / model), "--name", "conformer-small.short", "--licence", "CC0-1.0"]
+        return CliRunner().invoke(
+            app, [*arguments, "--data", "noise", "--layers", "2", "--out", str(tmp_path / "short")]
+        )
+
+    ran = run("whole")
+    assert ran.exit_code == 0, ran.output
+    short = auricle.load(tmp_path / "short")
+    assert isinstance(short, Conformer) and short.config.layers == 2
+    sound = np.random.default_rng(0).normal(size=16_000).astype(np.float32)
+    layer = auricle.load(tmp_path / "whole").layers(torch.from_numpy(sound)[None])["layer2"].detach().mean(dim=1)[0]
+    np.testing.assert_allclose(short.embed(sound), layer, rtol=0.01, atol=0.01)
+    refused = run("other")
+    assert isinstance(refused.exception, AuricleError) and "--layers is for conformers" in str(refused.exception)

@@ -5,6 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from auricle.errors import AuricleError
+
 
 def models(
     pattern: Annotated[str, typer.Argument(help="Shell pattern, for instance 'byola-*'.")] = "*",
@@ -29,16 +31,23 @@ def release(
     data: Annotated[str, typer.Option(help="What it was trained on, with its licences, in a sentence.")],
     out: Annotated[Path, typer.Option(help="Folder to write the model to.")],
     about: Annotated[Path | None, typer.Option(help="Markdown for the card: scores, what was left out.")] = None,
+    layers: Annotated[int | None, typer.Option(help="Keep the first so many layers of a conformer alone.")] = None,
 ) -> None:
     """Make of a trained encoder a folder to give to others: 16-bit weights, licence, data, card.
 
     `auricle release runs/forest --name byola-2022.forest --licence CC-BY-4.0 --data "2,110 h of forest" --out forest`
     """
+    from auricle.models.conformer import Conformer
     from auricle.models.registry import load
     from auricle.models.releasing import release as write
 
     text = "" if about is None else about.read_text(encoding="utf-8")
-    given = write(load(model), out, name=name, licence=licence, data=data, about=text)
+    encoder = load(model)
+    if layers is not None:
+        if not isinstance(encoder, Conformer):
+            raise AuricleError(f"--layers is for conformers, {model} is {encoder.architecture}")
+        encoder = encoder.shortened(layers)
+    given = write(encoder, out, name=name, licence=licence, data=data, about=text)
     size = sum(file.stat().st_size for file in out.iterdir())
     typer.echo(f"{given.name}: {size / 1e6:.1f} MB, weights fingerprint {given.weights_fingerprint}", err=True)
     typer.echo(out)

@@ -6,8 +6,8 @@ of its company's later open prototype, which cites it. `max_seconds`, the mel re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -162,6 +162,22 @@ class Conformer(NormalisedEncoder):
         """``latents`` and the output of ``layer1`` … ``layer12``."""
         layers = {f"layer{number}": self.config.dim for number in range(1, self.config.layers + 1)}
         return {"latents": self.config.latent_dim, **layers}
+
+    def shortened(self, layers: int) -> Self:
+        """A copy of its first conformer layers alone: the later ones serve the task of pre-training.
+
+        Raises
+        ------
+        AuricleError
+            When it has not as many.
+        """
+        if not 1 <= layers <= self.config.layers:
+            raise AuricleError(f"{self.name} has {self.config.layers} conformer layers: cannot keep the first {layers}")
+        shorter = type(self)(replace(self.config, layers=layers), **self.statistics)
+        weights = self.state_dict()
+        shorter.load_state_dict({key: weights[key] for key in shorter.state_dict()})
+        shorter.name, shorter.card = self.name, self.card
+        return shorter.to(self.mean.device).train(self.training)
 
     def _encode(self, waveform: Tensor, lengths: Tensor | None) -> tuple[Tensor, Tensor | None]:
         latents, true = self.trunk.latents(*self.normalised_log_mel(waveform, lengths))
