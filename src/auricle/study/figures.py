@@ -59,17 +59,12 @@ def _score_panel(axes: Axes, outcome: Outcome, task: Task, rows: Sequence[Row]) 
             [100 * score.value], [position], marker, color=colour, markerfacecolor=fill, markersize=6.5,
             markeredgewidth=1.6,
         )  # fmt: skip
-    axes.set_title(_short(task))
+    axes.set_title(task.heading)
     axes.set_xlabel(f"{task.metric.replace('_', ' ')}, %", color=FAINT)
     axes.grid(axis="x")
     axes.set_axisbelow(True)
     axes.spines["left"].set_visible(False)
     axes.margins(x=0.08)
-
-
-def _short(task: Task) -> str:
-    """What a panel's title has room for: the tables say of which clips a local copy is."""
-    return f"{task.short_name} (local)" if "(local" in task.name else task.short_name
 
 
 def losses(trainings: Sequence[Training], diets: Sequence[str], *, what: str) -> str:
@@ -131,7 +126,7 @@ def pictures(shown: Sequence[Picture]) -> str:
         panels = figure.subplots(lines, columns, squeeze=False)
         for axes, picture in zip(panels.flat, shown, strict=False):
             labels = picture.task.select(picture.rows).column("label")
-            title = f"{_short(picture.task)} · {picture.encoder.title}" if several else _short(picture.task)
+            title = f"{picture.task.heading} · {picture.encoder.title}" if several else picture.task.heading
             scatter(axes, picture.points, labels, title=title)
             for drawn in axes.collections:
                 drawn.set_rasterized(True)

@@ -24,7 +24,7 @@ from auricle.transfer.probing import Probed, ProbePlan, probe
 from auricle.transfer.task import Task
 
 WORLD_VERSION = 1
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 RESULTS = ("results.parquet", "results.csv")
 REPORT = "report.html"
 DEFINITION = "study.yaml"

@@ -78,6 +78,11 @@ class Task:
         """The name without what it says of a local copy or of how excerpts are cut."""
         return self.name.partition(" (")[0]
 
+    @property
+    def heading(self) -> str:
+        """What a panel or a column has room for: of a local copy that it is one, not of which clips."""
+        return f"{self.short_name} (local)" if "(local" in self.name else self.short_name
+
     def __len__(self) -> int:
         """Number of clips."""
         return len(self.manifest if self.excerpts is None else self.excerpts)

@@ -83,11 +83,13 @@ def _table(outcome: Outcome) -> str:
         if published:
             score = published.get(variant.title)
             cells.append("<td>–</td>" if score is None else f"<td>{score:.1f}</td>")
-        changed = "<br>".join(f"<code>{text(key)}={text(value)}</code>" for key, value in variant.changes.items())
-        lines.append(line(f"<th>{text(variant.title)}</th>", [f'<td class="words">{changed or "–"}</td>', *cells]))
-    heads = [f"{text(task.name)}<small>{text(task.metric.replace('_', ' '))}, %</small>" for task in outcome.tasks]
-    head = ["recipe", "changed", "contrastive accuracy, %", *heads, *(["published, %"] if published else [])]
-    return table(head, lines, kind="scores", words=("changed",))
+        changed = "".join(
+            f"<small><code>{text(key)}={text(value)}</code></small>" for key, value in variant.changes.items()
+        )
+        lines.append(line(f"<th>{text(variant.title)}{changed}</th>", cells))
+    heads = [f"{text(task.heading)}<small>{text(task.metric.replace('_', ' '))}, %</small>" for task in outcome.tasks]
+    head = ["recipe and what it changes", "contrastive<small>accuracy, %</small>", *heads]
+    return table([*head, *(["published<small>average, %</small>"] if published else [])], lines, kind="scores")
 
 
 def _invariance(outcome: Outcome) -> str:
@@ -146,7 +148,7 @@ def _figure(outcome: Outcome) -> str:
                     [100 * compared.difference], [position], "o", color=colour, markerfacecolor=fill, markersize=6.5,
                     markeredgewidth=1.6,
                 )  # fmt: skip
-            axes.set_title(task.name)
+            axes.set_title(task.heading)
             axes.set_xlabel("difference, points", color=FAINT)
             axes.grid(axis="x")
             axes.set_axisbelow(True)

@@ -62,7 +62,7 @@ def _panel(axes: Axes, found: TaskLaws, law: AxisLaw, *, first: bool) -> None:
     if first:
         axes.set_ylabel("error, %", color=FAINT)
     axes.tick_params(axis="y", colors=FAINT)
-    axes.set_title(found.task.name)
+    axes.set_title(found.task.heading)
     axes.grid(axis="y")
     axes.set_axisbelow(True)
 

@@ -153,7 +153,7 @@ def _joint(outcome: Outcome) -> str:
 def _points(outcome: Outcome) -> str:
     lines = [_point(outcome, place, one) for place, one in enumerate(outcome.trained)]
     heads = [
-        f"{text(found.task.name)}<small>{text(found.task.metric.replace('_', ' '))}, %</small>"
+        f"{text(found.task.heading)}<small>{text(found.task.metric.replace('_', ' '))}, %</small>"
         for found in outcome.tasks
     ]
     head = ["parameters", "width", "hours", "steps", "passes", "time", "TFLOP", *heads]
