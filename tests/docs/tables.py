@@ -39,7 +39,14 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "make demo": "a minute; its study is run, in miniature, by tests/study/test_run.py",
         "make test": "these are the tests",
     },
+    "docs/ablation.md": {
+        "auricle study run byola-ablation data=DATA pretraining.overrides.encoder.channels=32 "
+        "pretraining.overrides.encoder.mlp_hidden=512 invariance.clips=40 --out runs/ablation": _HOURS
+        + "tests/study/ablation/test_run.py",
+    },
     "docs/conformer.md": {
+        "auricle evaluate runs/conformer-base --manifest esc50-folds-1-4.csv --no-check-leaks --layer layer6 "
+        "--protocol knn --out layer-6.parquet": _AS_ELSEWHERE,
         "auricle evaluate runs/field conformer-small --task esc50 --task speech-commands --root DATA --out "
         "results.parquet": _AS_ELSEWHERE,
         "auricle evaluate runs/conformer runs/untrained --task esc50,speech-commands --root DATA --out "
@@ -65,6 +72,11 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "esc50-folds-1-4.csv --no-check-leaks --protocol knn --out choice.parquet": _AS_ELSEWHERE,
         "auricle evaluate runs/at-2000 runs/at-4000 runs/at-6000 runs/byola-base --task esc50 --protocol knn --root "
         "DATA --out long.parquet": _AS_ELSEWHERE,
+        "auricle pretrain byola-2022 data=diet init=byola-2022.base seed=43 steps=4500 batch_size=32 "
+        "learning_rate=1e-3 schedule=cosine warmup_steps=200 sampling=duration --out runs/byola-more": ""
+        "an hour; as those of docs/pretraining.md",
+        "auricle evaluate byola-2022.base runs/byola-more --task esc50,speech-commands --protocol auricle "
+        "--protocol knn --root DATA --out more.parquet": _AS_ELSEWHERE,
     },
     "docs/explaining.md": {
         "auricle explain runs/non-speech yamnet byola-2022 logmel-stats mfcc-stats --task esc50 --task speech-commands "
@@ -134,6 +146,15 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "auricle evaluate byola-2022.base byola-2022 logmel-stats mfcc-stats --task "
         "esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --root DATA --out base.parquet": ""
         + _AS_ELSEWHERE,
+        "auricle evaluate conformer-small.base runs/untrained logmel-stats mfcc-stats --task "
+        "esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --root DATA --out conformer.parquet": ""
+        + _AS_ELSEWHERE,
+        "auricle pretrain conformer-small data=diet batch_size=4 learning_rate=7e-4 warmup_steps=100 steps=3200 "
+        "sampling=duration encoder.dropout=0 statistics_crops=1000 checkpoint_every=200 workers=1 --out "
+        "runs/conformer-base": "an hour; as those of docs/conformer.md",
+        "auricle release runs/conformer-base --layers 6 --name conformer-small.base --licence CC-BY-SA-4.0 --out "
+        "conformer-small.base --data 7.2 h of open speech, notes and other sound --about about.md": "run by "
+        "tests/models/test_releasing.py",
     },
     "docs/tasks.md": {
         "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",
