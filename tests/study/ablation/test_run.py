@@ -96,7 +96,8 @@ def test_rows_may_change_several_keys_and_what_embeddings_ignore_is_measured(tmp
     assert len(rows) == 4 * len(ALTERATIONS) and {row["clips"] for row in rows} == {"10"}
     assert all(0 <= float(row["ci_low"]) <= float(row["moved"]) <= float(row["ci_high"]) for row in rows)
     page = (tmp_path / "report.html").read_text(encoding="utf-8")
-    for words in ("plain cola", "views.crop=False", "published, %", "60.9", "level<small>−6 dB", "speed<small>× 1.25"):
+    published = "published<small>average, %"
+    for words in ("plain cola", "views.crop=False", published, "60.9", "level<small>−6 dB", "speed<small>× 1.25"):
         assert words in page
     assert run_study(load_study("byola-ablation", SMALL), tmp_path).stages == 0
 
