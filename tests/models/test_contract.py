@@ -16,6 +16,7 @@ from auricle.models import registry
 from auricle.models.conformer import Conformer
 from auricle.models.encoder import Encoder
 from auricle.models.pooled import pooled
+from auricle.models.releasing import released
 
 from .hub_models import TRANSFORMERS, transformers_folder
 from .signals import chirps, untrained, with_lively_batch_norm
@@ -232,10 +233,13 @@ def test_a_click_shows_at_the_frame_whose_time_is_its_own(model: Encoder, second
     frame = int((times - seconds).abs().argmin())
     click = silence.clone()
     click[0, round(float(times[frame]) * RATE)] = 1.0
-    change = (model.frames(click)[0] - background)[0].norm(dim=1)
-    # What a conformer has learnt of a click it also says a frame (40 ms) beside it.
-    beside = int(isinstance(model, Conformer) and "." in model.name)
-    assert abs(int(change.argmax()) - frame) <= beside
+    changes = {"frames": (model.frames(click)[0] - background)[0]}
+    if isinstance(model, Conformer):
+        changes["latents"] = (model.layers(click)["latents"] - model.layers(silence)["latents"])[0]
+        if model.name in released():  # where in its context a trained one says what it heard, it has learnt
+            del changes["frames"]
+    for name, change in changes.items():
+        assert int(change.norm(dim=1).argmax()) == frame, name
 
 
 def test_times_are_a_frame_period_apart(model: Encoder) -> None:
