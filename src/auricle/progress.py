@@ -11,7 +11,8 @@ from typing import Self
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskID, TextColumn, TimeRemainingColumn
+from rich.table import Column
 
 from auricle import terminal
 from auricle.datasets.download import Unpacking
@@ -30,18 +31,26 @@ from auricle.transfer.predict import PredictSummary
 QUICK_SECONDS = 1.0  # work that took less leaves no line
 
 
+def _bars(console: Console, *columns: ProgressColumn) -> Progress:
+    """A line for each task: what, the bar, these columns, the time that is left, and last the status, of which a narrow
+    terminal shows the beginning."""
+    return Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=min(20, max(4, console.width // 10))),
+        *columns,
+        TimeRemainingColumn(compact=True),
+        TextColumn("{task.fields[status]}", table_column=Column(no_wrap=True, overflow="ellipsis", ratio=1)),
+        console=console,
+        expand=True,
+    )
+
+
 class _TrainingBar:
     """One bar at a time, for decoding and then for training."""
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[status]}"),
-            TimeRemainingColumn(compact=True),
-            console=self.console,
-        )
+        self._progress = _bars(self.console)
         self._task: TaskID | None = None
         self._stage: type | None = None
 
@@ -138,13 +147,7 @@ class EmbeddingBar:
 
     def __init__(self, what: str = "embedding", console: Console | None = None) -> None:
         self._what = what
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.fields[status]}"),
-            TimeRemainingColumn(compact=True),
-            console=console or Console(stderr=True, highlight=False),
-        )
+        self._progress = _bars(console or Console(stderr=True, highlight=False))
         self._task: TaskID | None = None
         self._start = 0.0, 0.0  # when the first progress came, and the seconds it told of
 
@@ -194,14 +197,7 @@ class WorkBar:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(stderr=True, highlight=False)
-        self._progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=20),
-            TextColumn("{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[status]}"),
-            TimeRemainingColumn(compact=True),
-            console=self.console,
-        )
+        self._progress = _bars(self.console, TextColumn("{task.percentage:>3.0f} %"))
         self._task: TaskID | None = None
         self._kind = ""
         self._start = 0.0

@@ -3,7 +3,7 @@
 import io
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,43 @@ def test_folds_by_group_keep_sites_together_and_need_no_warning(tmp_path: Path) 
     pairs = set(zip(task.manifest.column("group"), task.manifest.column("fold"), strict=True))
     assert len(pairs) == len(fold_of)
     assert task.notices == ()
+
+
+def windows(birds: Mapping[str, Sequence[str]]) -> list[dict[str, object]]:
+    """Windows of a second, by recording the birds of each."""
+    return [
+        {"path": path, "start": second, "end": second + 1, "label": bird}
+        for path, heard in birds.items()
+        for second, bird in enumerate(heard)
+    ]
+
+
+def test_windows_of_one_recording_stay_together_where_nobody_says_what_does(tmp_path: Path) -> None:
+    task = find_task(written(tmp_path, windows({f"{night}.wav": ("owl", "wren", "owl") for night in range(7)})))
+    pairs = set(zip(task.manifest.column("path"), task.manifest.column("fold"), strict=True))
+    assert len(pairs) == 7  # each in one fold
+    assert task.manifest.column("group") == task.manifest.column("path")  # and its windows are one draw of a bootstrap
+    assert task.group_noun == "recording"
+    (notice,) = task.notices
+    assert "no recording in two of them; without --group COLUMN one speaker or site may be in several" in notice
+
+
+def test_where_recordings_are_too_few_the_windows_are_dealt_out_and_the_warning_says_why(tmp_path: Path) -> None:
+    nights = {f"{night}.wav": ("wren",) * 4 for night in range(6)}
+    task = find_task(written(tmp_path, windows({**nights, "0.wav": ("owl",) * 9, "1.wav": ("owl",) * 9})))
+    assert "not by recording, for 'owl' stands in 2 of them only: clips of one recording" in task.notices[0]
+    assert not task.manifest.has("group")
+    task = find_task(written(tmp_path, windows({"0.wav": ("owl", "wren") * 9})))
+    assert "not by recording, for their number is 1: clips of one recording" in task.notices[0]
+    assert sorted(set(task.manifest.column("fold"))) == [1, 2, 3, 4, 5]
+
+
+def test_a_validation_part_is_cut_from_whole_recordings(tmp_path: Path) -> None:
+    given = windows({f"{night}.wav": ("owl", "wren", "owl") for night in range(12)})
+    task = find_task(written(tmp_path, [{**row, "split": "train" if row["path"] < "6" else "test"} for row in given]))
+    parts = set(zip(task.manifest.column("path"), task.manifest.column("split"), strict=True))
+    assert len(parts) == 12
+    assert {"valid", "train", "test"} == set(task.manifest.column("split"))
 
 
 def test_a_split_that_is_given_counts(tmp_path: Path) -> None:

@@ -49,22 +49,27 @@ def stratified_folds(
     AuricleError
         When a stratum has clips of fewer than `needed` groups: it could not be trained, selected and tested.
     """
-    names, stratum = np.unique(np.array([str(name) for name in strata]), return_inverse=True)
-    group = _codes([None] * len(strata) if groups is None else groups)
-    pairs = np.unique(np.stack([stratum, group]), axis=1)
-    in_groups = np.bincount(pairs[0], minlength=len(names))
-    if (in_groups < needed).any():
-        few = int(np.argmax(in_groups < needed))
+    scarcest, has = scarcest_stratum(strata, groups)
+    if has < needed:
         what = "group" if groups is not None else "clip"
-        has = f"{in_groups[few]} {what}{'' if in_groups[few] == 1 else 's'}"
         raise AuricleError(
-            f"{source}: {str(names[few])!r} has {has} only, and a class needs at least {needed}, to train, select and "
-            "test: label more, or leave the class out"
+            f"{source}: {scarcest!r} has {has} {what}{'' if has == 1 else 's'} only, and a class needs at least "
+            f"{needed}, to train, select and test: label more, or leave the class out"
         )
+    stratum = np.unique(np.array([str(name) for name in strata]), return_inverse=True)[1]
+    group = _codes([None] * len(strata) if groups is None else groups)
     order = randomness.generator(seed, "folds").permutation(int(group.max()) + 1)
     if len(order) == len(group):
         return _dealt(stratum, np.argsort(order)[group], folds)
     return _placed(stratum, group, order, folds)
+
+
+def scarcest_stratum(strata: Sequence[object], groups: Sequence[object] | None = None) -> tuple[str, int]:
+    """The stratum with clips of the fewest groups (of the fewest clips, without groups), and of how many."""
+    names, stratum = np.unique(np.array([str(name) for name in strata]), return_inverse=True)
+    pairs = np.unique(np.stack([stratum, _codes([None] * len(strata) if groups is None else groups)]), axis=1)
+    in_groups = np.bincount(pairs[0], minlength=len(names))
+    return str(names[np.argmin(in_groups)]), int(in_groups.min())
 
 
 def _codes(groups: Sequence[object]) -> Rows:

@@ -1,7 +1,7 @@
 """Where tasks come from: a dataset by its name, or a user's own labels as folders, manifest or Hugging Face dataset.
 
-A user's own clips that come without split and fold get five stratified folds, by group where there is one; a split
-without validation part gets one from its training part.
+A user's own clips that come without split and fold get five stratified folds, by group where there is one, else by
+recording where there are recordings enough; a split without validation part gets one from its training part.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from auricle.datasets.windows import WindowedTask
 from auricle.errors import AuricleError
 from auricle.inputs import MANIFEST_SUFFIXES
 from auricle.manifest import Manifest
-from auricle.transfer.folds import NEEDED, stratified_folds
+from auricle.transfer.folds import FOLDS, NEEDED, Rows, scarcest_stratum, stratified_folds
 from auricle.transfer.hub_dataset import PREFIX, SPLIT_NAMES, hub_manifest
 from auricle.transfer.own_events import Annotated, folds_of_segments, segments_of
 from auricle.transfer.task import METRICS, Task
@@ -147,6 +147,7 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
         _refuse_unlabelled(manifest, kind)
     if name in list_datasets():
         name = f"{name} (own labels)"  # lest its scores are taken for those of the dataset
+    has_groups = manifest.has("group")
     manifest, notices = _divided(manifest, name, kind)
     return Task(
         name=name,
@@ -157,7 +158,7 @@ def own_task(manifest: Manifest, name: str, *, own: Own = Own()) -> Task:
         metric=METRICS[kind],
         about=f"own labels, {manifest.source}",
         is_own=True,
-        group_noun=own.group or "group",
+        group_noun=own.group or ("recording" if not has_groups and manifest.has("group") else "group"),
         notices=tuple(notices),
     )
 
@@ -263,36 +264,52 @@ def _divided(manifest: Manifest, name: str, kind: Kind) -> tuple[Manifest, list[
     """The manifest with folds or a whole split, and what its reader should know of them."""
     if manifest.has("fold"):
         return manifest, []
-    groups = manifest.column("group") if manifest.has("group") else None
     if kind == "frames":
         return _divided_over_time(manifest, name)
-    needed = (
-        NEEDED if kind in ("multi-class", "binary") else 1
-    )  # a rare label among several, or a number, may be missed
-    random = (
-        ""
-        if groups is not None
-        else (
-            "; without --group COLUMN clips of one recording, speaker or site may stand on both sides, "
-            "and scores are then too good to be true"
-        )
-    )
     if not manifest.has("split"):
-        strata = _strata(manifest, kind, range(len(manifest)))
-        folds = stratified_folds(strata, groups, needed=needed, source=manifest.source)
-        said = [f"{name} has neither split nor fold: five stratified folds were drawn{random}"] if random else []
+        folds, together, warning = _drawn(manifest, kind, range(len(manifest)))
+        said = [f"{name} has neither split nor fold: five stratified folds were drawn{warning}"] if warning else []
+        if together == "path":
+            manifest = manifest.with_column("group", manifest.column("path"))
         return manifest.with_column("fold", folds.tolist()), said
     splits = manifest.column("split")
     if "valid" in splits:
         return manifest, []
     train = [row for row, split in enumerate(splits) if split == "train"]
-    in_groups = None if groups is None else [groups[row] for row in train]
-    folds = stratified_folds(_strata(manifest, kind, train), in_groups, needed=needed, source=manifest.source)
+    folds, _, _ = _drawn(manifest, kind, train)
     for row, fold in zip(train, folds, strict=True):
         if fold == 1:
             splits[row] = "valid"
     said = [f"{name} has no validation part: a fifth of its training part became one"]
     return manifest.with_column("split", splits), said
+
+
+def _drawn(manifest: Manifest, kind: Kind, rows: Sequence[int]) -> tuple[Rows, str | None, str]:
+    """The folds of these rows, by which column they were kept together, and what their reader should know of it.
+
+    Where nobody says what belongs together, the clips of a recording do, as far as there are recordings enough.
+    """
+    strata = _strata(manifest, kind, rows)
+    # A rare label among several, or a number, may be missed.
+    needed = NEEDED if kind in ("multi-class", "binary") else 1
+
+    def folds(column: str | None) -> Rows:
+        groups = None if column is None else [manifest.column(column)[row] for row in rows]
+        return stratified_folds(strata, groups, needed=needed, source=manifest.source)
+
+    if manifest.has("group"):
+        return folds("group"), "group", ""
+    apart = "clips of one recording, speaker or site may stand on both sides, and scores are then too good to be true"
+    paths = [manifest.column("path")[row] for row in rows]
+    recordings = len(set(paths))
+    if recordings == len(paths):
+        return folds(None), None, f"; without --group COLUMN {apart}"
+    name, has = scarcest_stratum(strata, paths)
+    if recordings >= FOLDS and has >= needed:
+        warning = ", no recording in two of them; without --group COLUMN one speaker or site may be in several"
+        return folds("path"), "path", warning
+    few = f"{name!r} stands in {has} of them only" if recordings >= FOLDS else f"their number is {recordings}"
+    return folds(None), None, f", not by recording, for {few}: {apart}"
 
 
 def _divided_over_time(manifest: Manifest, name: str) -> tuple[Manifest, list[str]]:
