@@ -55,10 +55,54 @@ def test_what_is_there_is_measured_and_own_corpora_are_counted(tmp_path: Path, t
     assert lines[-1] == "nothing is missing"
 
 
+def test_an_ablation_is_timed_once_for_each_kind_of_step(tiny) -> None:
+    (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
+    study = load_study(
+        "byola-ablation", ["data=synth", "tasks=[vowels]", "invariance=null", "published=null", training]
+    )
+    lines = list(plan_of(study))
+    assert lines[0] == "byola-ablation: 24 pre-trainings, 1 tasks; nothing is run"
+    rows = [
+        line for line in lines if re.search(r" 1 × 8 steps of 16, [\d,]+ parameters, [\d,]+ clips/s, [\d.]+ min$", line)
+    ]
+    assert len(rows) == 24
+    rates = {row.strip().rsplit("  ", 1)[0].strip(): row.rpartition("parameters, ")[2] for row in rows}
+    same = ("the recipe as it is", "learning rate 0.0003", "learning rate 0.003", "ema 0.97", "ema 0.997")
+    assert len({rates[title] for title in same}) == 1  # another rate is the same work
+    kinds = next(int(line.split()[-5]) for line in lines if line.startswith("timing this machine"))
+    assert len(set(rates.values())) <= kinds == len(rows) - len(same) + 1
+    assert lines[-1] == "nothing is missing"
+
+
+def test_a_scaling_study_is_planned_by_width_and_says_when_the_diet_is_too_short(tmp_path: Path, tiny) -> None:
+    (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
+    for number in range(8):
+        audio.write(tmp_path / f"{number}.wav", 0.1 * np.ones(32_000, dtype=np.float32), sample_rate=16_000)
+    rows = [
+        {"path": f"{number}.wav", "label": str(number % 2), "split": ("train", "valid", "test", "train")[number // 2]}
+        for number in range(8)
+    ]
+    Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "a.csv")
+    given = [f"data={tmp_path}", "diet=[.]", "tasks=[a.csv]", training.replace("steps: 8, ", "")]
+    given += [
+        "widths={encoder.channels: [2, 4], encoder.mlp_hidden: [8, 16]}",
+        "steps=[2, 4]",
+        "pretraining.seeds=[0, 1]",
+    ]
+    lines = list(plan_of(load_study("scaling", [*given, "hours=[0.001, 0.002]"])))
+    assert "timing this machine on noise, 2 kinds of step …" in lines
+    assert lines[0] == "scaling: 8 pre-trainings, 1 tasks; nothing is run"  # 2 × 2 × 2 axes share their largest point
+    assert sum("channels 4, mlp hidden 16, 0.002 h, 4 steps" in line for line in lines) == 1
+    assert lines[-1] == "nothing is missing"
+    lines = list(plan_of(load_study("scaling", [*given, "hours=[0.001, 4]"])))
+    assert lines[-1] == "  `hours` goes up to 4, but the diet is 0.004444 h long"
+
+
 def test_the_command_plans_and_other_kinds_are_refused(tmp_path: Path, tiny) -> None:
     done = CliRunner().invoke(app, ["study", "run", "demo", *tiny, "--plan", "--out", str(tmp_path / "out")])
     assert done.exit_code == 0, done.output
     assert "data: the sound world, 120 clips, made in seconds" in done.output
     assert not (tmp_path / "out").exists()
-    with pytest.raises(AuricleError, match="conformer-ablation is a study of kind ablation: --plan is for kinds diets"):
-        plan_of(load_study("conformer-ablation"))
+    said = "label-efficiency is a study of kind label-efficiency: --plan is for kinds diets, ablation, scaling"
+    with pytest.raises(AuricleError, match=said):
+        plan_of(load_study("label-efficiency"))

@@ -20,7 +20,8 @@ from auricle.study.diets import Diets
 from auricle.study.diets_run import run_diets
 from auricle.study.label_efficiency.definition import LabelEfficiency
 from auricle.study.label_efficiency.run import run_label_efficiency
-from auricle.study.plan import plan
+from auricle.study.plan.changes import plan_ablation, plan_scaling
+from auricle.study.plan.diets import plan_diets
 from auricle.study.scaling.definition import Scaling
 from auricle.study.scaling.run import run_scaling
 from auricle.study.session import Findings, Session
@@ -39,10 +40,10 @@ class Kind:
 
 
 KINDS: Mapping[str, Kind] = {
-    "diets": Kind(Diets, run_diets, plan),
+    "diets": Kind(Diets, run_diets, plan_diets),
     "label-efficiency": Kind(LabelEfficiency, run_label_efficiency),
-    "ablation": Kind(Ablation, run_ablation),
-    "scaling": Kind(Scaling, run_scaling),
+    "ablation": Kind(Ablation, run_ablation, plan_ablation),
+    "scaling": Kind(Scaling, run_scaling, plan_scaling),
 }
 
 
