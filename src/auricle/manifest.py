@@ -152,8 +152,14 @@ class Manifest:
 
     @property
     def files(self) -> list[Path]:
-        """The audio file of each clip."""
+        """The audio file of each clip; where clips are excerpts, :attr:`excerpts` says which."""
         return [self.root / path for path in self.column("path")]
+
+    @property
+    def excerpts(self) -> list[tuple[Path, float, float | None]]:
+        """The audio file of each clip, and where in it the clip starts and ends, in seconds; None at its end."""
+        starts, ends = (self.column(name) if self.has(name) else [None] * len(self) for name in ("start", "end"))
+        return [(file, start or 0.0, end) for file, start, end in zip(self.files, starts, ends, strict=True)]
 
     def has(self, name: str) -> bool:
         """Whether there is a column of that name."""

@@ -47,6 +47,7 @@ _PROCESS = """
 import json, resource, sys, time
 from auricle import load
 from auricle.embedding import bulk, parts
+from auricle.errors import Interrupted
 from auricle.inputs import manifest_of
 from auricle.training import keep_freed_memory
 
@@ -68,7 +69,7 @@ try:
     summary = bulk.embed_manifest(
         load(given["model"]), manifest, out=given["out"], workers=2, progress=progress, **given["options"]
     )
-except KeyboardInterrupt as stop:
+except Interrupted as stop:
     print(stop)
     raise SystemExit(130)
 peak = round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

@@ -18,7 +18,7 @@ import soundfile
 
 from auricle import audio
 from auricle.embedding import EmbedProgress, bulk, embed_manifest, parts, read_embeddings
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.manifest import Manifest
 from auricle.models.registry import load
 from auricle.reading import Readers
@@ -237,7 +237,7 @@ def test_a_stop_between_parts_keeps_whole_pools(sounds: Path, tmp_path: Path) ->
             raise KeyboardInterrupt
 
     arguments = {"out": tmp_path / "o.parquet", "workers": 1, "batch_seconds": 2.0}
-    with pytest.raises(KeyboardInterrupt, match="stopped after"):
+    with pytest.raises(Interrupted, match="stopped after"):
         embed_manifest(load("logmel-stats"), manifest, progress=stop, **arguments)
     stopped_at = events[-1]
     embed_manifest(load("logmel-stats"), manifest, progress=lambda event: events.append(event.done), **arguments)
@@ -286,7 +286,7 @@ def stopped_job(manifest: Manifest, out: Path, monkeypatch: pytest.MonkeyPatch) 
             raise KeyboardInterrupt
 
     monkeypatch.setattr(parts, "PART_SECONDS", 0.0)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         embed_manifest(load("logmel-stats"), manifest, out=out, workers=1, batch_seconds=2.0, progress=stop)
     return out.with_name(out.name + ".parts")
 

@@ -14,6 +14,7 @@ from sklearn.utils.estimator_checks import check_estimator
 
 import auricle
 from auricle.integrations.scikit_learn import AudioEmbedder
+from auricle.manifest import Manifest
 
 RATE = 16_000
 ANY_LENGTH = "clips may be of any length, so that there is no number of features in"
@@ -55,6 +56,23 @@ def test_files_by_relative_paths(sound_file) -> None:
     files = [sound_file(f"{number}.wav", waveform) for number, waveform in enumerate(waveforms)]
     found = AudioEmbedder("logmel-stats", root=files[0].parent).transform(["0.wav", Path("1.wav")])
     np.testing.assert_allclose(found, AudioEmbedder("logmel-stats").transform(waveforms), atol=1e-4)
+
+
+def test_excerpts_of_a_manifest_are_heard_and_not_their_whole_files(tmp_path: Path, sound_file) -> None:
+    waveforms, labels = two_kinds(12, seconds=0.5)
+    night = np.concatenate([waveform[:8000] for waveform in waveforms])
+    sound_file("night.wav", night)
+    rows = [
+        {"path": "night.wav", "start": number / 2, "end": None if number == 11 else (number + 1) / 2}
+        for number in range(12)
+    ]
+    clips = Manifest.from_rows(rows, root=tmp_path)
+    found = AudioEmbedder("logmel-stats").transform(clips.excerpts)
+    expected = AudioEmbedder("logmel-stats").transform([waveform[:8000] for waveform in waveforms])
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+    assert len(np.unique(found, axis=0)) == 12
+    pipeline = make_pipeline(AudioEmbedder("logmel-stats"), StandardScaler(), LogisticRegression())
+    assert cross_val_score(pipeline, clips.excerpts, labels, cv=3).mean() == 1
 
 
 def test_search_over_models_and_poolings() -> None:

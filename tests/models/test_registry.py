@@ -1,6 +1,14 @@
+import os
+import subprocess
+import sys
+import textwrap
+from functools import partial
 from pathlib import Path
 
+import numpy as np
+import pyarrow.parquet as pq
 import pytest
+import soundfile
 import torch
 
 import auricle
@@ -72,3 +80,31 @@ def test_every_architecture_is_built_from_its_own_configuration() -> None:
         assert family.architecture == name
         config = small.get(name, family.config_class())
         assert family.from_config(config.to_dict()).config == config
+
+
+def test_an_installed_package_brings_models_and_a_broken_one_costs_a_warning(tmp_path: Path) -> None:
+    """Two distributions on the path, as pip would leave them."""
+    for name, body in {
+        "ours": """
+            import dataclasses
+            from auricle.models import registry
+            registry.register(dataclasses.replace(registry.entry("logmel-stats"), name="logmel-of-ours"))
+        """,
+        "theirs": "import there_is_no_such_module",
+    }.items():
+        (tmp_path / f"{name}.py").write_text(textwrap.dedent(body))
+        info = tmp_path / f"{name}-1.0.dist-info"
+        info.mkdir()
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[auricle.models]\n{name} = {name}\n")
+    soundfile.write(tmp_path / "noise.wav", np.full(16_000, 0.1, np.float32), 16_000)
+    program = [sys.executable, "-m", "auricle"]
+    run = partial(
+        subprocess.run, capture_output=True, text=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(tmp_path)}
+    )
+    listed = run([*program, "models"])
+    assert "logmel-of-ours" in listed.stdout
+    assert "the models of theirs are not there: No module named 'there_is_no_such_module'" in listed.stderr
+    done = run([*program, "embed", "logmel-of-ours", "noise.wav", "--out", "noise.parquet", "--workers", "1"])
+    assert done.returncode == 0, done.stderr
+    assert pq.read_table(tmp_path / "noise.parquet").num_rows == 1

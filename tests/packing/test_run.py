@@ -13,7 +13,7 @@ import pytest
 import soundfile
 
 from auricle import audio
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock
 from auricle.manifest import Manifest
 from auricle.packing import run, working_shard
@@ -188,7 +188,7 @@ def test_ctrl_c_says_how_far_it_was(folder: Path, tmp_path: Path, packed: Path) 
             raise KeyboardInterrupt
 
     manifest, out = Manifest.from_folder(folder), tmp_path / "pack"
-    with pytest.raises(KeyboardInterrupt, match=r"stopped after 2 of 7 clips; the same command goes on from there"):
+    with pytest.raises(Interrupted, match=r"stopped after 2 of 7 clips; the same command goes on from there"):
         pack(manifest, out, workers=1, shard_bytes=SHARD, report=stop)
     pack(manifest, out, workers=1, shard_bytes=SHARD)
     assert content(out) == content(packed)

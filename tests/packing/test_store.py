@@ -7,7 +7,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.manifest import Manifest
 from auricle.packing.reader import is_pack, open_pack, open_packed
 from auricle.packing.run import pack
@@ -81,7 +81,7 @@ def test_on_another_machine_it_goes_on_after_the_last_shard(folder: Path, local:
         if getattr(event, "clips", None) == 3 and hasattr(event, "all_clips"):
             raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Interrupted):
         pack(Manifest.from_folder(folder), url, workers=1, shard_bytes=SHARD, work=tmp_path / "here", report=stop)
     shutil.rmtree(tmp_path / "here")
     pack(Manifest.from_folder(folder), url, workers=1, shard_bytes=SHARD, work=tmp_path / "there")

@@ -30,6 +30,8 @@ from auricle.cli.tasks import tasks
 from auricle.errors import AuricleError, Interrupted
 from auricle.threads import wait_politely
 
+STOPPED = 130  # exit status after Ctrl-C
+
 app = typer.Typer(
     name="auricle",
     help="Self-supervised, general-purpose audio representations.",
@@ -90,10 +92,14 @@ def main() -> None:
     except AuricleError as error:
         if "--debug" in sys.argv:
             raise
-        status = 130 if isinstance(error, Interrupted) else 1
+        status = STOPPED if isinstance(error, Interrupted) else 1
         if error.everywhere and os.environ.get("RANK", "0") != "0":  # the first process of a training says it
             raise SystemExit(status) from None
         _fail(str(error), status)
+    except SystemExit as exit:
+        if exit.code == STOPPED:  # Ctrl-C where nothing had begun of which there would be more to say
+            typer.echo("auricle: stopped", err=True)
+        raise
     except OSError as error:  # what a disk does in the middle of work, where nothing better is known than the file
         if "--debug" in sys.argv or not error.filename:
             raise

@@ -13,7 +13,7 @@ from auricle.embedding.parts import Parts, Position
 from auricle.embedding.pools import Windows
 from auricle.embedding.shares import Blocks, Shard, shard_path
 from auricle.embedding.work import EmbedProgress, Writer
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.manifest import Manifest
 from auricle.models.encoder import Encoder
 
@@ -107,8 +107,8 @@ class Assignment:
         ------
         AuricleError
             When `out` or its parts are of another job or being written by another process.
-        KeyboardInterrupt
-            With a sentence about what is done, for the one that comes while it is being done.
+        Interrupted
+            With a sentence about what is done, for Ctrl-C that comes while it is being done.
         """
         parts = Parts(self.out, self.job, self.carried.schema, begin=Position(self.first))
         if (complete := finished(self.out, self.job)) is not None and not parts.folder.exists():
@@ -125,6 +125,6 @@ class Assignment:
                 yield parts, writer
         except KeyboardInterrupt:
             done = parts.position.row - self.first
-            raise KeyboardInterrupt(
+            raise Interrupted(
                 f"stopped after {done:,} of {self.end - self.first:,} clips; the same command goes on from there"
             ) from None

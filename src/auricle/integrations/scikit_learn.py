@@ -1,4 +1,4 @@
-"""An encoder as a scikit-learn transformer: paths or waveforms in, embeddings out.
+"""An encoder as a scikit-learn transformer: paths, excerpts or waveforms in, embeddings out.
 
 ::
 
@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import check_array
 
+from auricle import audio
 from auricle.embedding import choose_device
 from auricle.errors import AuricleError
 from auricle.models.checkpoint import WEIGHTS_FILE
@@ -31,6 +32,8 @@ BATCH_SECONDS = 60.0  # of equally long clips that go through the encoder at a t
 KEPT_ENCODERS = 4  # in memory, for all the clones that a search makes
 
 FloatArray = NDArray[np.float32]
+
+_WHOLE = (str, os.PathLike, np.ndarray, torch.Tensor)  # what a clip that is no excerpt may be
 
 
 class EmbedderError(AuricleError, ValueError):
@@ -96,8 +99,9 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         Parameters
         ----------
         X
-            Paths of audio files; or waveforms in [-1, 1], as a list of arrays ``(samples,)`` or ``(channels, samples)``
-            or as one array ``(clips, samples)``.
+            Paths of audio files; excerpts of files, ``(path, start, end)`` in seconds with `end` None for the end, as
+            :attr:`auricle.manifest.Manifest.excerpts` gives them; or waveforms in [-1, 1], as a list of arrays
+            ``(samples,)`` or ``(channels, samples)`` or as one array ``(clips, samples)``.
 
         Returns
         -------
@@ -127,20 +131,31 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     def _of_one(self, encoder: Encoder, clip: Any, number: int) -> FloatArray:
         if isinstance(clip, str | os.PathLike):
             return encoder.embed(Path(self.root or "", clip))
+        if isinstance(clip, tuple):
+            path, start, end = clip
+            duration = None if end is None else end - start
+            sound = audio.stream(
+                Path(self.root or "", path), sample_rate=encoder.sample_rate, offset=start, duration=duration
+            )
+            return encoder.embed_stream(sound)
         try:
             return encoder.embed(clip, sample_rate=self.sample_rate)
         except AuricleError as error:
             raise AuricleError(f"clip {number}: {error}") from error
 
     def _clips(self, X: Any) -> Sequence[Any] | FloatArray:
-        """One entry per clip: a path, or samples."""
+        """One entry per clip: a path, an excerpt, or samples."""
         if hasattr(X, "to_numpy"):  # a column of a table
             X = X.to_numpy()
             X = X[:, 0] if X.ndim == 2 and X.shape[1] == 1 and X.dtype == object else X
         if isinstance(X, str | os.PathLike):
             raise EmbedderError(f"expected several recordings, got the path {X}: give a list of paths")
         several = isinstance(X, list | tuple) or (isinstance(X, np.ndarray) and (X.dtype.kind in "OU" and X.ndim == 1))
-        if several and len(X) and isinstance(X[0], str | os.PathLike | np.ndarray | torch.Tensor):
+        if (
+            several
+            and len(X)
+            and (isinstance(X[0], str | os.PathLike | np.ndarray | torch.Tensor) or _is_excerpt(X[0]))
+        ):
             return list(X)
         return check_array(X, dtype=np.float32, estimator=self)  # type: ignore[no-any-return]
 
@@ -163,6 +178,10 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     def __sklearn_is_fitted__(self) -> bool:
         return True
+
+
+def _is_excerpt(clip: Any) -> bool:
+    return isinstance(clip, tuple) and len(clip) == 3 and isinstance(clip[0], str | os.PathLike)
 
 
 @lru_cache(maxsize=KEPT_ENCODERS)

@@ -8,9 +8,11 @@ import difflib
 import fnmatch
 import json
 import re
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
+from importlib import metadata
 from pathlib import Path
 
 import torch
@@ -28,6 +30,7 @@ from auricle.models.yamnet_files import load_yamnet
 
 HUB_PREFIX = "hf:"
 HUB_ID = re.compile(r"\w[\w.-]*/[\w.-]+")
+ENTRY_POINTS = "auricle.models"  # under which a package names the module that registers its models
 FOREIGN_SUFFIXES = (".pth", ".pt", ".ckpt", ".bin")
 
 
@@ -76,11 +79,27 @@ def register(entry: ModelEntry) -> None:
 
 def list_models(pattern: str = "*") -> list[str]:
     """Names of all models that match a shell pattern, for instance ``"byola-*"``."""
+    _register_installed()
     return fnmatch.filter(_entries, pattern)
+
+
+@cache
+def _register_installed() -> None:
+    """Import what installed packages name under the entry-point group, once; each registers its own models.
+
+    A package that cannot be imported costs its models and a warning, not everybody else's.
+    """
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            point.load()
+        except Exception as error:
+            warnings.warn(f"the models of {point.value} are not there: {error}", stacklevel=3)
 
 
 def entry(name: str) -> ModelEntry:
     """The entry of a model; an :class:`AuricleError` that names the nearest one when there is none."""
+    if name not in _entries:
+        _register_installed()
     if name in _entries:
         return _entries[name]
     near = [known for known in _entries if known.startswith(name)] or difflib.get_close_matches(name, _entries, n=1)

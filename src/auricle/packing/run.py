@@ -18,7 +18,7 @@ from typing import Any
 
 from auricle.audio import AudioError
 from auricle.embedding.bulk import default_workers
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.files import FolderLock, refuse_small_disk
 from auricle.manifest import Manifest
 from auricle.packing.duplicates import Against, Twins, near_twins
@@ -122,7 +122,7 @@ def pack(
         try:
             session.run(workers)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(
+            raise Interrupted(
                 f"stopped after {session.done:,} of {len(plan):,} clips; the same command goes on from there"
             ) from None
         return _finish(session, job, manifest)

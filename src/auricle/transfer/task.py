@@ -147,10 +147,7 @@ def refuse_namesakes(tasks: Sequence[Task]) -> None:
 def clips_of(manifest: Manifest) -> list[Clip]:
     """The clips of a manifest, comparable with those of others."""
     root = manifest.root.resolve()
-    starts, ends = (
-        manifest.column(name) if manifest.has(name) else [None] * len(manifest) for name in ("start", "end")
-    )
     return [
-        (str(Path(root, path)), start or 0.0, end)
-        for path, start, end in zip(manifest.column("path"), starts, ends, strict=True)
+        (str(Path(root, path)), start, end)
+        for path, (_, start, end) in zip(manifest.column("path"), manifest.excerpts, strict=True)
     ]
