@@ -1,9 +1,9 @@
 """Near-duplicates: one recording in another encoding, level or cut, among the clips of a manifest or across its sides.
 
-Whitened embeddings propose pairs (:mod:`auricle.neighbours`), which are then laid over each other
-(:mod:`auricle.alignment`): those that agree in spectrum and waveform are kept. Look at them, for very short clips may
-agree by chance. All pairs are compared, so work grows with the square of the number of clips: most of those that
-embeddings propose differ in spectrum, and only the others' waveforms are read.
+Whitened embeddings propose pairs (:mod:`auricle.neighbours`), in a small set all pairs are proposed; they are then laid
+over each other (:mod:`auricle.alignment`), and those that agree in spectrum and waveform are kept. Look at them, for
+very short clips may agree by chance. All pairs are compared, so work grows with the square of the number of clips: most of
+those that embeddings propose differ in spectrum, and only the others' waveforms are read.
 """
 
 import tempfile
@@ -28,6 +28,7 @@ from auricle.neighbours import Vectors, near_pairs, whitened
 from auricle.stages import fingerprint_of_sound
 
 CANDIDATE_COSINE = 0.4  # of whitened embeddings: 0.98 of altered copies are above, 0.001 of the pairs of others
+FEW_PAIRS = 10_000  # all of which are laid over each other: some 140 clips are too few to be whitened by themselves
 MOST_CANDIDATES = 10_000  # that are laid over each other, the most similar first
 KEPT_BYTES = 1 << 29  # of spectrograms, and as many of waveforms: those of six and of two hours
 MATCHED_SECONDS = 60.0  # of a clip that are laid over another
@@ -138,9 +139,10 @@ class NearSearch:
         vectors
             ``(len(rows), dim)``, by one encoder.
         """
+        few = len(rows) * (len(rows) - 1) // 2 <= min(FEW_PAIRS, self._most)
         pairs = near_pairs(
             whitened(vectors),
-            threshold=CANDIDATE_COSINE,
+            threshold=-2.0 if few else CANDIDATE_COSINE,
             sides=self._numbered_sides(rows),
             most=self._most,
             report=lambda share: self._tell("comparing embeddings", share),

@@ -153,9 +153,9 @@ def near_pairs(
     Parameters
     ----------
     units
-        ``(n, dim)`` vectors of length 1 (or 0: such a one is like no other); may lie on disk.
+        ``(n, dim)`` vectors of length 1 (or 0, whose cosine with any other is 0); may lie on disk.
     threshold
-        Above 0, at most 1.
+        At most 1; below -1 all pairs are given.
     sides
         ``(n,)`` of what each vector is; only pairs across sides count. All pairs do when not given.
     most
