@@ -94,12 +94,12 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "AURICLE_DATA=/corpora auricle study run label-efficiency --out runs/labels": _HOURS
         + "tests/study/label_efficiency/test_run.py",
         "auricle study run label-efficiency weights=runs/forest/model data=/corpora tasks=[my-labels.csv] --out "
-        "runs/labels": _HOURS + "tests/study/label_efficiency/test_run.py",
+        "runs/my-labels": _HOURS + "tests/study/label_efficiency/test_run.py",
         "auricle study run label-efficiency weights=WEIGHTS tasks=[digits] seeds=[0] --out runs/digits": _HOURS
         + "tests/study/label_efficiency/test_run.py",
     },
     "docs/maps.md": {
-        "auricle map notes.parquet --colour pitch --projection umap --audio-budget 20 --out notes.html": "UMAP "
+        "auricle map forest.parquet --colour folder --projection umap --audio-budget 20 --out umap.html": "UMAP "
         "compiles itself for half a minute; drawn by tests/test_projection.py",
     },
     "docs/packing.md": {
@@ -158,7 +158,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     },
     "docs/tasks.md": {
         "auricle tasks urbansound8k --download --root DATA": "fetches 6 GB; see tests/datasets/test_download.py",
-        "auricle evaluate yamnet logmel-stats --task esc50 --task nsynth --root DATA --out results.parquet": ""
+        "auricle evaluate byola-2022.base logmel-stats --task esc50 --task nsynth --root DATA --out results.parquet": ""
         + _AS_ELSEWHERE,
     },
 }

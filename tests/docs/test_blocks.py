@@ -2,12 +2,14 @@
 
 import re
 import shlex
+import tomllib
 from pathlib import Path
 
 import pytest
 import yaml
 
 from auricle.corpora.diets import Diet
+from auricle.models.registry import ENTRY_POINTS
 from auricle.settings import Settings
 from auricle.study.definition import KINDS
 
@@ -54,6 +56,11 @@ def test_yaml_is_what_its_reader_takes(block: Block, tmp_path: Path) -> None:
         kind = given.get("kind", "diets")
         read = KINDS[kind].definition.model_validate({"name": "mine"} | given | REST[kind])
     assert set(given) <= read.model_fields_set
+
+
+@pytest.mark.parametrize("block", [block for block in ALL if block.language == "toml"], ids=lambda block: block.page)
+def test_a_package_names_its_models_where_they_are_looked_for(block: Block) -> None:
+    assert list(tomllib.loads(block.text)["project"]["entry-points"]) == [ENTRY_POINTS]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

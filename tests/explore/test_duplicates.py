@@ -79,6 +79,22 @@ def test_windows_of_one_recording_are_not_duplicates_of_each_other(tmp_path: Pat
     assert found.groups == 0 and found.sentences() == ["no near-duplicates among 10 clips"]
 
 
+def test_windows_of_one_recording_are_one_set_where_a_third_agrees_with_both(tmp_path: Path) -> None:
+    for seed in range(8):
+        noise(tmp_path / f"{seed}.wav", seed)
+    once = audio.read(tmp_path / "3.wav", sample_rate=RATE)
+    soundfile.write(tmp_path / "twice.wav", np.concatenate([once, once]), RATE)
+    manifest = Manifest.from_rows([{"path": path.name} for path in sorted(tmp_path.glob("*.wav"))], root=tmp_path)
+    embed_manifest(load("logmel-stats"), manifest, out=tmp_path / "w.parquet", window=1.0, hop=1.0, workers=1)
+    found = duplicates([Embedded.open(tmp_path / "w.parquet")])
+    rows = found.table.to_pylist()
+    assert [(row["set"], row["path"], row["start"]) for row in rows] == [
+        (1, "3.wav", 0.0),
+        (1, "twice.wav", 0.0),
+        (1, "twice.wav", 1.0),
+    ]
+
+
 def test_what_cannot_be_compared_is_said(tmp_path: Path) -> None:
     for seed in range(3):
         noise(tmp_path / f"{seed}.wav", seed)

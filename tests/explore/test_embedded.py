@@ -94,21 +94,48 @@ def test_an_encoder_of_ones_own_is_found_where_it_was(tmp_path: Path, monkeypatc
     trained.save_pretrained("runs/forest/model")
     noise(tmp_path / "field" / "a.wav", 0)
     made = tmp_path / "e.parquet"
-    embed_manifest(auricle.load("runs/forest"), Manifest.from_folder(tmp_path / "field"), out=made, workers=1)
+    manifest = Manifest.from_folder(tmp_path / "field")
+    embed_manifest(auricle.load("runs/forest"), manifest, out=made, workers=1)
+    assert embed_manifest(auricle.load("runs/forest/model"), manifest, out=made, workers=1).was_complete
+    with pytest.raises(AuricleError, match=r"its model is runs/forest \w+, not byola-2020-512 \w+"):
+        embed_manifest(auricle.load("byola-2020-512"), manifest, out=made, workers=1)
     monkeypatch.chdir("/")
     assert Embedded.open(made).encoder().weights_fingerprint == trained.weights_fingerprint
     shutil.move(tmp_path / "runs", tmp_path / "moved")
-    with pytest.raises(AuricleError, match=r"was made with byola-2020-512 of .*: give the same encoder with --model"):
+    with pytest.raises(AuricleError, match=r"was made with runs/forest of .*: give the same encoder with --model"):
         Embedded.open(made).encoder()
     assert Embedded.open(made).encoder(tmp_path / "moved" / "forest").name == "byola-2020-512"
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        ("/home/me/runs/forest", "runs/forest"),
+        ("/home/me/runs/forest/model", "runs/forest"),
+        ("/home/me/runs/forest/model/model.safetensors", "runs/forest"),
+        ("/weights/AudioNTT2022.safetensors", "weights/AudioNTT2022.safetensors"),
+        ("/model", "model"),
+        ("byola-2022", "byola-2022"),
+        ("hf:somebody/owls", "somebody/owls"),
+        ("yamnet=/models/yamnet.h5", "made by hand"),
+        ("", "made by hand"),  # of a file that does not say where its encoder was
+    ],
+)
+def test_an_encoder_is_called_what_its_user_calls_it(place: str, said: str, tmp_path: Path) -> None:
+    """As `auricle evaluate` calls it: by its place where it is one's own, else by its name."""
+    table = pq.read_table(embeddings_file(tmp_path / "e.parquet", vectors_of(5)))
+    pq.write_table(table.replace_schema_metadata({"model": "made by hand", "place": place}), tmp_path / "e.parquet")
+    assert Embedded.open(tmp_path / "e.parquet").encoder_name == said
 
 
 def test_what_is_no_embeddings_file_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AuricleError, match="does not exist: expected an embeddings file"):
         Embedded.open(tmp_path / "no.parquet")
     (tmp_path / "text.parquet").write_text("no")
-    with pytest.raises(AuricleError, match="cannot be read as Parquet"):
+    with pytest.raises(AuricleError, match=r"text\.parquet cannot be read as Parquet: expected an embeddings file, as"):
         Embedded.open(tmp_path / "text.parquet")
+    with pytest.raises(AuricleError, match="is a directory"):
+        Embedded.open(tmp_path)
     pq.write_table(pa.table({"path": ["a"], "level": [1.0]}), tmp_path / "described.parquet")
     with pytest.raises(AuricleError, match="has no column `embedding`: expected what `auricle embed` writes"):
         Embedded.open(tmp_path / "described.parquet")

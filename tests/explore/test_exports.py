@@ -19,7 +19,10 @@ from .files import embeddings_file, vectors_of
 def test_embedding_atlas_gets_places_and_neighbours_by_row_number(tmp_path: Path) -> None:
     vectors = vectors_of(60)
     path = embeddings_file(tmp_path / "e.parquet", vectors, label=["a", "b"] * 30, split=["train"] * 60)
-    for_embedding_atlas(Embedded.open(path), tmp_path / "atlas.parquet", method="pca", k=5)
+    told: list[tuple[str, float]] = []
+    report = lambda what, share: told.append((what, share))  # noqa: E731
+    for_embedding_atlas(Embedded.open(path), tmp_path / "atlas.parquet", method="pca", k=5, report=report)
+    assert told[-1] == ("laying out", 1.0)  # nothing is left standing half done
     table = pd.read_parquet(tmp_path / "atlas.parquet")
     assert list(table.columns) == ["path", "label", "split", "projection_x", "projection_y", "neighbors"]
     assert np.isfinite(table[["projection_x", "projection_y"]].to_numpy()).all()

@@ -59,6 +59,22 @@ def test_the_command_writes_one_file_and_says_what_is_in_it(field, tmp_path) -> 
     assert Path(data["root"]) == field.folder
 
 
+def test_the_headline_names_the_encoder_as_its_user_does(field, tmp_path) -> None:
+    table = pq.read_table(field.file)
+    said = {b"model": b"byola-2022", b"place": b"/home/me/runs/forest/model", b"root": str(field.folder).encode()}
+    pq.write_table(table.replace_schema_metadata(said), tmp_path / "forest.parquet")
+    told: list[tuple[str, float]] = []
+    write_map(
+        tmp_path / "forest.parquet",
+        tmp_path / "map.html",
+        method="pca",
+        sound=False,
+        report=lambda what, share: told.append((what, share)),
+    )
+    assert f"<p>{CLIPS} clips as runs/forest hears them" in (tmp_path / "map.html").read_text(encoding="utf-8")
+    assert told[-1] == ("laying out by PCA", 1.0)
+
+
 def test_two_runs_write_the_same_bytes(field, tmp_path) -> None:
     for name in ("a.html", "b.html"):
         write_map(field.file, tmp_path / name, title="t", method="tsne")

@@ -1,5 +1,6 @@
 """A map as a person has it: opened from disk in Chromium, clicked, listened to, filtered, lassoed, by mouse or keys."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -31,6 +32,23 @@ def html(field) -> Path:
     out = field.file.with_suffix(".html")
     write_map(field.file, out, method="pca")
     return out
+
+
+@pytest.fixture(scope="module")
+def windows(field, tmp_path_factory) -> Path:
+    """A map of windows, twelve of each of two recordings, an hour after they began."""
+    folder = tmp_path_factory.mktemp("windows")
+    table = pq.read_table(field.file)
+    start = 3600 + 1.5 * (np.arange(CLIPS) % 12)
+    for name, values in (
+        ("path", [f"night {row // 12}.wav" for row in range(CLIPS)]),
+        ("start", start),
+        ("end", start + 3),
+    ):
+        table = table.set_column(table.column_names.index(name), name, pa.array(values))
+    pq.write_table(table, folder / "windows.parquet")
+    write_map(folder / "windows.parquet", folder / "windows.html", method="pca", sound=False)
+    return folder / "windows.html"
 
 
 def nearest_by_hand(vectors: np.ndarray) -> np.ndarray:
@@ -80,6 +98,29 @@ def test_arrow_keys_go_to_the_nearest_clip_in_their_direction_and_play_it(html, 
     assert opened.chosen == visited
 
 
+def test_keys_work_on_a_page_that_was_just_opened(html, open_page) -> None:
+    opened = open_page(html)
+    press, focused = opened.page.keyboard.press, "document.activeElement.className"
+    press("ArrowRight")
+    first = opened.chosen
+    assert first >= 0
+    press("+")
+    opened.wait("document.querySelector('.sound-map').soundMap.view.zoom > 1.5")
+    press("/")
+    assert opened.page.evaluate(focused) == "map-find"
+    press("ArrowLeft")
+    opened.page.locator(".map-colour").focus()
+    press("ArrowDown")
+    assert opened.page.locator(".map-colour").input_value() == "1"
+    assert opened.chosen == first  # those were keys of the field and of the list
+    opened.page.get_by_role("button", name="show all").focus()
+    press("Enter")
+    assert opened.chosen == first
+    press("0")
+    press("ArrowLeft")
+    assert opened.chosen != first
+
+
 def test_neighbours_are_the_nearest_at_full_dimension_and_play(html, field, open_page) -> None:
     opened = open_page(html)
     opened.click(14)
@@ -96,6 +137,32 @@ def test_neighbours_are_the_nearest_at_full_dimension_and_play(html, field, open
     assert opened.chosen == 14  # only heard; its name leads there
     opened.page.locator(".map-go").nth(2).click()
     assert field.names[opened.chosen] == listed[2]
+
+
+def test_of_windows_of_one_recording_it_is_said_which(windows, open_page) -> None:
+    opened = open_page(windows)
+    opened.click(5)
+    assert opened.text(".map-said") == "no sound: frog · 3607.5 – 3610.5 s · night 0.wav"
+    assert opened.text(".map-card").splitlines()[:2] == ["night 0.wav", "3607.5 – 3610.5 s"]
+
+
+def test_a_narrow_list_shows_the_number_and_the_stretch(windows, open_page) -> None:
+    opened = open_page(windows)
+    opened.click(5)
+    for title in ("Most like it", "Unlike all others"):
+        detail = opened.page.locator("section", has_text=title).locator(".map-go small").first.inner_text()
+        assert re.fullmatch(r"-?[01]\.\d{3} · 36\d\d(\.5)? – 36\d\d(\.5)? s · (frog|bird)", detail), detail
+
+
+@pytest.mark.parametrize("width", [1300, 420])
+def test_no_point_of_the_whole_map_lies_under_its_buttons(html, open_page, width) -> None:
+    opened = open_page(html)
+    opened.page.set_viewport_size({"width": width, "height": 800})
+    opened.page.wait_for_timeout(200)
+    frame, tools = opened.map.bounding_box(), opened.page.locator(".map-tools").bounding_box()
+    below = tools["y"] + tools["height"] - frame["y"]
+    heights = [opened.place(row)["y"] for row in range(CLIPS)]
+    assert below + 6 <= min(heights) < max(heights) <= frame["height"] - 6  # a point's radius is at most 5.5 here
 
 
 def test_the_clip_that_is_like_no_other_is_listed_first(html, field, open_page) -> None:
@@ -332,8 +399,18 @@ def test_a_map_in_a_report_is_the_same_thing(field, open_page, tmp_path) -> None
     sections = [Section("map", "Listen", fragment)]
     out.write_text(page("t", "s", sections, summary=["short"], end=style_and_script()), encoding="utf-8")
     opened = open_page(out)
+    assert opened.text(".map-said") == "Click a point to hear it, then use the arrow keys."
+    opened.page.set_viewport_size({"width": 1280, "height": 300})
+    opened.page.keyboard.press("ArrowDown")
+    opened.wait("window.scrollY > 0")  # until the map is clicked, the keys are the report's
+    opened.page.get_by_role("button", name="show all").focus()
+    opened.page.keyboard.press("ArrowDown")
+    assert opened.chosen == -1
+    opened.page.set_viewport_size({"width": 1280, "height": 800})
     opened.click(0)
     assert opened.heard()["duration"] == pytest.approx(SECONDS, abs=0.02)
+    opened.page.keyboard.press("ArrowRight")
+    assert opened.chosen > 0
     assert opened.page.locator(".map-legend button").inner_text().startswith("x<b>")
     assert not opened.page.locator(".map-label").count()
 

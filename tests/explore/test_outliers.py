@@ -10,6 +10,7 @@ from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 
 from auricle.errors import AuricleError
 from auricle.explore.embedded import Embedded
+from auricle.explore.hunts import find_outliers
 from auricle.explore.outliers import outliers
 from auricle.neighbours import scaled
 
@@ -39,6 +40,14 @@ def test_planted_ones_come_first_and_the_local_outlier_factor_agrees(tmp_path: P
     assert roc_auc_score(np.isin(np.arange(400), planted), score) > 0.99
     factor = -LocalOutlierFactor(20, metric="cosine").fit(scaled(vectors)).negative_outlier_factor_
     assert spearmanr(score, factor).statistic > 0.5
+
+
+def test_of_a_list_of_all_clips_nobody_says_that_they_are_like_no_others(tmp_path: Path) -> None:
+    file = embeddings_file(tmp_path / "e.parquet", vectors_of(23))
+    (sentence,) = find_outliers(file, top=100).sentences
+    assert sentence.startswith(f"all 23 clips of {file}, least like any other first, by their mean cosine distance")
+    (sentence,) = find_outliers(file, top=5).sentences
+    assert sentence.startswith(f"the 5 clips of {file} that are like no others, by their mean cosine distance")
 
 
 def test_only_the_first_are_given_and_mistakes_are_one_sentence(tmp_path: Path) -> None:

@@ -30,7 +30,7 @@ def draw_map(
 
     `auricle map forest.parquet --out forest.html`
 
-    `auricle map notes.parquet --colour pitch --projection umap --audio-budget 20 --out notes.html`
+    `auricle map forest.parquet --colour folder --projection umap --audio-budget 20 --out umap.html`
     """
     from auricle import progress
     from auricle.explore.map_file import write_map

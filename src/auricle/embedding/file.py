@@ -36,6 +36,7 @@ _ABOUT_CONTENT = {  # what makes two jobs different, and how an error calls it
     "precision": "precision",
     "share": "share of the clips",
 }
+_INSIDE_A_RUN = ("model.safetensors", "config.json", "model")  # what is not said of an encoder's place
 
 
 class Share(NamedTuple):
@@ -167,7 +168,7 @@ class Job:
                     return "its clips are not these"
                 theirs, now = theirs or "none", mine[key] or "none"
                 if key == "weights_fingerprint":
-                    theirs, now = f"{metadata.get('model')} {theirs}", f"{self.model} {now}"
+                    theirs, now = f"{encoder_name(metadata)} {theirs}", f"{encoder_name(mine)} {now}"
                 return f"its {name} is {theirs}, not {now}"
         return None
 
@@ -309,6 +310,24 @@ def metadata_of(path: Path) -> dict[str, str]:
     """The plain text that a Parquet file carries."""
     pairs = pq.read_metadata(path).metadata or {}
     return {key.decode(): value.decode() for key, value in pairs.items() if key != b"ARROW:schema"}
+
+
+def encoder_name(metadata: dict[str, str]) -> str | None:
+    """What its user calls the encoder of a file with this metadata; None where the file does not say.
+
+    Of a folder or file of one's own the end of its path, for what is in it bears the name of its recipe, as the random
+    weights do; of a hub its id.
+    """
+    place, name = metadata.get("place"), metadata.get("model")
+    if not place or "=" in place:
+        return name or None
+    if not Path(place).is_absolute():
+        return place.removeprefix("hf:")
+    parts = Path(place).parts[1:]
+    for inside in _INSIDE_A_RUN:
+        if len(parts) > 1 and parts[-1] == inside:
+            parts = parts[:-1]
+    return "/".join(parts[-2:])
 
 
 def read_rejected(path: Path) -> list[Rejected]:

@@ -27,6 +27,11 @@ table.clips th.heading { max-width: none; padding-top: 1rem; font-weight: 650; }
 document.addEventListener("play", (event) => {
   for (const other of document.querySelectorAll("audio")) if (other !== event.target) other.pause();
 }, true);
+// A player in view says how long its sound is; hundreds of them at once would take seconds.
+const seen = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) if (isIntersecting) target.preload = "metadata";
+});
+document.querySelectorAll("audio").forEach((player) => seen.observe(player));
 </script>"""
 
 

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from auricle.embedding.file import batches, metadata_of
+from auricle.embedding.file import batches, encoder_name, metadata_of
 from auricle.errors import AuricleError
 from auricle.models import registry
 from auricle.models.encoder import Encoder
@@ -67,8 +67,12 @@ class Embedded:
                 first = next(batches(file, [COLUMN], rows=1)).column(0)[0].as_py()
         except FileNotFoundError:
             raise AuricleError(f"{path} does not exist: expected an embeddings file") from None
-        except (pa.ArrowInvalid, OSError) as error:
-            raise AuricleError(f"{path} cannot be read as Parquet: {str(error).splitlines()[0]}") from error
+        except pa.ArrowInvalid as error:
+            raise AuricleError(
+                f"{path} cannot be read as Parquet: expected an embeddings file, as `auricle embed` writes it"
+            ) from error
+        except OSError as error:
+            raise AuricleError(f"{path} cannot be read: {str(error).splitlines()[0]}") from error
         others = tuple(name for name in names if name != COLUMN)
         return cls(path, rows, len(first or ()), others, metadata_of(path))
 
@@ -76,6 +80,11 @@ class Embedded:
         """The folder that its paths start from: as given, as it says itself, else its own."""
         said = self.metadata.get("root")
         return given or (Path(said) if said else self.path.parent)
+
+    @property
+    def encoder_name(self) -> str:
+        """What its encoder is called wherever it is spoken of."""
+        return encoder_name(self.metadata) or "an unnamed encoder"
 
     def encoder(self, source: str | Path | None = None) -> Encoder:
         """The encoder that its embeddings were made with: where it was then, under its name, or where `source` says.
@@ -100,13 +109,12 @@ class Embedded:
             if encoder.weights_fingerprint == fingerprint:
                 return encoder
             other = other or f"{place} has {encoder.weights_fingerprint}"
+        made = f"{self.path} was made with {self.encoder_name}"
         if not other:
-            raise AuricleError(
-                f"{self.path} was made with {name}, which is not found any more: give its place with --model"
-            )
+            raise AuricleError(f"{made}, which is not found any more: give its place with --model")
         raise AuricleError(
-            f"{self.path} was made with {name} of fingerprint {fingerprint}, but {other}: give the same encoder with "
-            "--model, or embed the recordings again"
+            f"{made} of fingerprint {fingerprint}, but {other}: give the same encoder with --model, or embed the "
+            "recordings again"
         )
 
     def blocks(self) -> Iterator[Vectors]:

@@ -7,6 +7,7 @@ names above two or more columns, and ``projector_config.pbtxt`` (documentation o
 """
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -14,6 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from auricle.embedding.file import encoder_name
 from auricle.errors import AuricleError
 from auricle.explore.embedded import Embedded
 from auricle.files import atomic_write
@@ -75,7 +77,8 @@ def for_embedding_atlas(
     with embedded.units() as units:
         found = nearest(units, k, report=lambda share: tell("comparing", share))
         tell("laying out", 0.0)
-        points = project(units, method=method, seed=seed)
+        points = project(units, method=method, seed=seed, report=partial(tell, "laying out"))
+        tell("laying out", 1.0)
     clips = embedded.clips()
     own = {
         "projection_x": pa.array(points[:, 0], pa.float64()),
@@ -114,7 +117,7 @@ def for_tensorboard(embedded: Embedded, out: Path, *, report: Report | None = No
         if len(names) > 1:  # of a single column TensorBoard takes the first line for a value
             file.write("\t".join(map(_cell, names)) + "\n")
         file.writelines("\t".join(map(_cell, row)) + "\n" for row in zip(*columns, strict=True))
-    name = embedded.metadata.get("model") or embedded.path.stem
+    name = encoder_name(embedded.metadata) or embedded.path.stem
     lines = [f"tensor_name: {_quoted(name)}", f'tensor_path: "{VECTORS_FILE}"', f'metadata_path: "{METADATA_FILE}"']
     with atomic_write(out / CONFIG_FILE) as temporary:
         temporary.write_text("embeddings {\n" + "".join(f"  {text}\n" for text in lines) + "}\n", encoding="utf-8")

@@ -5,7 +5,7 @@ A table of findings begins with columns of its own (rank, similarity, …); the 
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ class Findings:
     by
         The column that says which rows belong together, where there is one.
     heading
-        Of the rows that belong together.
+        Of the rows that belong together, from the first of them and their number.
     leads
         For each value of that column, where there is one, the clip that a page plays first: its name, its file, and its
         stretch.
@@ -52,20 +52,22 @@ class Findings:
     sentences: Sequence[str]
     told: Sequence[str]
     by: str | None = None
-    heading: Callable[[list[dict[str, Any]]], str] = lambda rows: ""  # noqa: ARG005
+    heading: Callable[[dict[str, Any], int], str] = lambda row, count: ""  # noqa: ARG005
     leads: Mapping[Any, tuple[str, Path, float | None, float | None]] = field(default_factory=dict)
 
     def as_text(self) -> str:
-        """The sentences, and the first rows."""
-        rows = self.table.slice(0, SHOWN_ROWS).to_pylist()
+        """The sentences, and the first rows: all that belong together, unless those alone are too many."""
+        shares = self._first_shares()
+        rows = self.table.slice(0, sum(share for share, _ in shares)).to_pylist()
         if not rows:
             return "\n".join(self.sentences)
         widths = [max(len(name), *(len(shown(row[name])) for row in rows)) for name in self.told]
         lines = ["  ".join(["", *(name.rjust(width) for name, width in zip(self.told, widths, strict=True)), "clip"])]
-        for _, group in groupby(rows, key=lambda row: None if self.by is None else row[self.by]):
-            members = list(group)
+        left = iter(rows)
+        for share, count in shares:
+            members = list(islice(left, share))
             if self.by is not None:
-                lines.append(self.heading(members))
+                lines.append(self.heading(members[0], count))
             for row in members:
                 facts = [shown(row[name]).rjust(width) for name, width in zip(self.told, widths, strict=True)]
                 lines.append("  ".join(["", *facts, name_of(row)]))
@@ -73,6 +75,19 @@ class Findings:
         if more > 0:
             lines.append(f"  {more:,} more rows: --out FILE.csv writes all")
         return "\n".join([*self.sentences, *lines])
+
+    def _first_shares(self) -> list[tuple[int, int]]:
+        """How many rows of each of the first groups a terminal shows, and how many the group has."""
+        values = [None] * self.table.num_rows if self.by is None else self.table.column(self.by).to_pylist()
+        shares: list[tuple[int, int]] = []
+        left = SHOWN_ROWS
+        for _, group in groupby(values):
+            count = len(list(group))
+            if shares and count > left:
+                break
+            shares.append((min(count, SHOWN_ROWS), count))
+            left -= count
+        return shares
 
     def write(self, path: Path) -> None:
         """Write the table to ``.csv`` or ``.parquet``."""
@@ -98,7 +113,7 @@ class Findings:
         groups = []
         for value, group in groupby(rows, key=lambda pair: None if self.by is None else pair[0][self.by]):
             members = list(group)
-            heading = "" if self.by is None else self.heading([row for row, _ in members])
+            heading = "" if self.by is None else self.heading(members[0][0], len(members))
             lead = [Listed(*self.leads[value], [])] if value in self.leads else []
             groups.append(Group(heading, [*lead, *(self._listed(row, file) for row, file in members)]))
         page = clip_page(

@@ -80,11 +80,11 @@ def search_by_sound(
         table,
         _files(embedded, table, root),
         title="Search by sound",
-        subtitle=f"{of} · {embedded.metadata['model']} · cosine of scaled embeddings, {how}",
+        subtitle=f"{of} · {embedded.encoder_name} · cosine of scaled embeddings, {how}",
         sentences=[f"{count} {'query' if count == 1 else 'queries'} against {of}, {how}"],
         told=told_of(table, QUERY_COLUMNS)[1:],
         by="query",
-        heading=lambda rows: f"like {rows[0]['query']}",
+        heading=lambda row, _count: f"like {row['query']}",
         leads={name: ("the query", *clip) for name, clip in zip(queries.names, queries.clips, strict=True)},
     )
 
@@ -101,13 +101,16 @@ def find_outliers(
     embedded = Embedded.open(embeddings)
     table = outliers.outliers(embedded, k=k, top=top, report=report)
     score = f"mean cosine distance to the {k} nearest of {embedded.rows:,} clips"
-    model = embedded.metadata.get("model", "an unnamed encoder")
+    if table.num_rows < embedded.rows:
+        listed = f"the {table.num_rows:,} clips of {embedded.path} that are like no others, by their {score}"
+    else:
+        listed = f"all {table.num_rows:,} clips of {embedded.path}, least like any other first, by their {score}"
     return Findings(
         table,
         _files(embedded, table, root),
         title="Outliers",
-        subtitle=f"{embedded.path} · {model} · {score}",
-        sentences=[f"the {table.num_rows:,} clips of {embedded.path} that are like no others, by their {score}"],
+        subtitle=f"{embedded.path} · {embedded.encoder_name} · {score}",
+        sentences=[listed],
         told=told_of(table, ("rank", "distance"), hidden=("nearest",), most=2),
     )
 
@@ -129,9 +132,9 @@ def find_duplicates(embeddings: Sequence[Path], *, root: Path | None = None, rep
     )
 
 
-def _heading(rows: list[dict[str, Any]]) -> str:
-    across = f", in more than one {rows[0]['across']}" if rows[0]["across"] else ""
-    return f"set {rows[0]['set']}: {len(rows)} clips{across}"
+def _heading(row: dict[str, Any], count: int) -> str:
+    across = f", in more than one {row['across']}" if row["across"] else ""
+    return f"set {row['set']}: {count} clips{across}"
 
 
 def _stretch(manifest: Manifest, start: float | None, end: float | None) -> Manifest:

@@ -16,6 +16,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from auricle import projection
+from auricle.embedding.file import encoder_name
 from auricle.errors import AuricleError
 from auricle.explore.columns import Column, Numbers, columns_of
 from auricle.explore.embedded import Embedded
@@ -145,6 +146,7 @@ def write_map(
     laying = f"laying out by {_NAMES[method]}"
     tell(laying, 0.0)
     points = projection.project(vectors, method=method, seed=seed, report=partial(tell, laying))
+    tell(laying, 1.0)
     found = None if heard is None else heard.excerpts(round(audio_budget * 1e6), tell)
     links = None if heard is None or found is None else heard.links(found)
     shown = SoundMap(
@@ -242,7 +244,7 @@ def _subtitle(
     links: Sequence[str | None] | None,
     seed: int,
 ) -> str:
-    model = f" as {metadata['model']} hears them" if metadata.get("model") else ""
+    model = f" as {name} hears them" if (name := encoder_name(metadata)) else ""
     layout = f"{_NAMES[method]}, seed {seed}: near means alike, axes mean nothing"
     if method == "pca":
         layout = "the first two principal components, left to right and bottom to top"

@@ -25,8 +25,8 @@ class Picture {
   }
 
   resize() {
-    const { clientWidth, clientHeight } = this.base;
-    this.view.resize(clientWidth, clientHeight);
+    const { clientWidth, clientHeight } = this.base, tools = this.root.querySelector(".map-tools");
+    this.view.resize(clientWidth, clientHeight, tools.offsetTop + tools.offsetHeight);
     this.stamps.clear();
     this.draw();
   }

@@ -139,7 +139,13 @@ class Clips {
   // Seconds of the file, as far as they are known.
   stretch(index) {
     const [start, end] = [this.starts, this.ends].map((values) => (values ? values[index] : NaN));
-    return Number.isNaN(end) ? (start > 0 ? `from ${short(start)} s` : "") : `${short(start || 0)} – ${short(end)} s`;
+    const exact = (seconds) => String(Number(seconds.toFixed(3))); // windows late in a long recording differ by little
+    return Number.isNaN(end) ? (start > 0 ? `from ${exact(start)} s` : "") : `${exact(start || 0)} – ${exact(end)} s`;
+  }
+
+  // The stretch, where the name alone does not say which clip it is.
+  part(index) {
+    return this.isPart(index) ? this.stretch(index) : "";
   }
 
   // Show what holds all words and is of no hidden entry.

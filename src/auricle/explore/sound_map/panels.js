@@ -117,17 +117,18 @@ class ClipPanel {
     player.audio.hidden = !clips.sounds && !clips.links;
     this.node = section("Clip", this.name, player.audio, this.facts, this.near);
     if (clips.outliers.length) {
-      const list = this.list(clips.outliers.map((row) => [row, clips.distances[row]]), (value) => value.toFixed(3));
+      const list = this.list(clips.outliers.map((row) => [row, clips.distances[row]]));
       const words = "Far from the clips most like them: cosine distance, mean of these. Look here for what is broken.";
       this.outliers = section("Unlike all others", element("p", { className: "map-note", textContent: words }), list);
     }
   }
 
-  list(rows, format) {
+  list(rows) {
     const { clips } = this;
     return clipList(rows, {
       name: (row) => clips.names[row],
-      detail: (row, value) => [clips.columns[0].said(row), clips.isPart(row) ? clips.stretch(row) : "", format(value)].filter(Boolean).join(" · "),
+      // What is too long is cut at its end: the number comes first.
+      detail: (row, value) => [value.toFixed(3), clips.part(row), clips.columns[0].said(row)].filter(Boolean).join(" · "),
       play: (row) => this.player.play(row),
       choose: this.choose,
     });
@@ -143,7 +144,8 @@ class ClipPanel {
     ]));
     const near = clips.near(index);
     this.near.replaceChildren(...(near.length ? [
-      element("h3", { textContent: "Most like it" }), this.list(near, (value) => `similarity ${value.toFixed(3)}`),
+      element("h3", { textContent: "Most like it" }),
+      element("p", { className: "map-note", textContent: "Cosine similarity of the embeddings." }), this.list(near),
     ] : []));
   }
 }

@@ -13,7 +13,8 @@ class SoundMapOnPage {
   constructor(root) {
     performance.mark("sound-map-start");
     const clips = new Clips(JSON.parse(document.getElementById(`${root.id}-data`).textContent));
-    Object.assign(this, { root, clips, drag: null, touches: new Map(), lassoing: false });
+    const alone = document.body.classList.contains("map-page"); // else it stands in a report, whose keys and wheel scroll
+    Object.assign(this, { root, clips, alone, drag: null, touches: new Map(), lassoing: false });
     this.view = new View(clips);
     this.picture = new Picture(root, clips, this.view);
     this.player = new Player(root, clips, (index, prefix) => this.say(index, prefix));
@@ -22,7 +23,8 @@ class SoundMapOnPage {
     this.panel = new ClipPanel(clips, this.player, (index) => this.choose(index));
     this.selection = clips.root === null ? null : new Selection(clips, () => this.picture.draw());
     this.card = element("div", { className: "map-card", hidden: true, ariaHidden: "true" });
-    this.said = element("p", { className: "map-said", textContent: "Click a point to hear it, or use the arrow keys." });
+    const keys = alone ? "or use the arrow keys" : "then use the arrow keys";
+    this.said = element("p", { className: "map-said", textContent: `Click a point to hear it, ${keys}.` });
     this.said.setAttribute("aria-live", "polite");
     this.lay();
     this.picture.colourBy(clips.columns[0]);
@@ -51,7 +53,8 @@ class SoundMapOnPage {
   }
 
   say(index, prefix) {
-    this.said.textContent = `${prefix}${this.picture.column.said(index)} · ${this.clips.names[index]}`;
+    const words = [this.picture.column.said(index), this.clips.part(index), this.clips.names[index]];
+    this.said.textContent = prefix + words.filter(Boolean).join(" · ");
   }
 
   colourBy(column) {
@@ -94,7 +97,7 @@ class SoundMapOnPage {
       if (index !== this.picture.under) {
         const shown = this.clips.columns.slice(0, 6).map((column) => [column.name, column.text(index)]);
         this.card.replaceChildren(element("b", { textContent: this.clips.names[index] }),
-          ...shown.map(([name, value]) => element("span", {}, element("i", { textContent: `${name} ` }), value)));
+          element("span", { textContent: this.clips.part(index) }), ...shown.map(([name, value]) => element("span", {}, element("i", { textContent: `${name} ` }), value)));
       }
       const right = x > this.view.width / 2, low = y > this.view.height / 2;
       Object.assign(this.card.style, {
@@ -119,19 +122,12 @@ class SoundMapOnPage {
     over.addEventListener("pointercancel", () => this.letGo());
     over.addEventListener("pointerleave", () => this.hover(-1));
     over.addEventListener("wheel", (event) => {
-      // In a report the wheel scrolls the page, until the map has been clicked.
-      if (!document.body.classList.contains("map-page") && document.activeElement !== over) return;
+      if (!this.alone && document.activeElement !== over) return; // until the map has been clicked
       event.preventDefault();
       this.zoom(Math.exp(-event.deltaY * (event.deltaMode ? 0.05 : 0.0018)), ...at(event));
     }, { passive: false });
-    over.addEventListener("keydown", (event) => {
-      if (!event.ctrlKey && !event.metaKey && this.key(event)) event.preventDefault();
-    });
-    this.root.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.stop();
-      if (event.key !== "/" || event.target.matches("input")) return;
-      this.finder.input.focus();
-      event.preventDefault();
+    (this.alone ? document : this.root).addEventListener("keydown", (event) => {
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && this.typed(event)) event.preventDefault();
     });
     new ResizeObserver(() => {
       const { clientWidth, clientHeight } = this.picture.base;
@@ -200,6 +196,19 @@ class SoundMapOnPage {
   stop() {
     this.player.stop();
     this.setLasso(false);
+  }
+
+  // What a key does, wherever it was typed; whether it does anything. Buttons and lists keep the keys that they know.
+  typed(event) {
+    const { target, key } = event, onMap = target === this.picture.over || target === document.body;
+    if (key === "Escape") this.stop();
+    if (key === "/" && !target.matches("input")) {
+      this.finder.input.focus();
+      return true;
+    }
+    if (onMap) return this.key(event);
+    const own = target.matches("input, select, audio") || key === "Enter" || key === " ";
+    return this.alone && !own && this.key(event);
   }
 
   // What a key does on the map; whether it does anything.

@@ -9,6 +9,7 @@ class View {
     this.px = new Float32Array(clips.count);
     this.py = new Float32Array(clips.count);
     this.width = this.height = 1;
+    this.top = 0; // pixels that the toolbar covers
     this.whole();
   }
 
@@ -16,22 +17,28 @@ class View {
     [this.zoom, this.cx, this.cy] = [1, 0, 0];
   }
 
-  resize(width, height) {
+  resize(width, height, top) {
     [this.width, this.height] = [Math.max(width, 1), Math.max(height, 1)];
+    this.top = Math.min(top, this.height / 2);
     this.place();
+  }
+
+  // The pixel in whose height the middle of what is seen lies.
+  get middle() {
+    return (this.top + this.height) / 2;
   }
 
   // Pixels of one unit, across and up.
   units() {
     const inside = (1 - 2 * MARGIN) * this.zoom;
-    return [this.width * inside, this.height * inside];
+    return [this.width * inside, (this.height - this.top) * inside];
   }
 
   place() {
     const [ux, uy] = this.units(), { x, y, count } = this.clips;
     for (let index = 0; index < count; index++) {
       this.px[index] = this.width / 2 + (x[index] - this.cx) * ux;
-      this.py[index] = this.height / 2 - (y[index] - this.cy) * uy;
+      this.py[index] = this.middle - (y[index] - this.cy) * uy;
     }
   }
 
@@ -43,22 +50,22 @@ class View {
   }
 
   // Zoom so that what is at this pixel stays there.
-  zoomAt(factor, sx = this.width / 2, sy = this.height / 2) {
+  zoomAt(factor, sx = this.width / 2, sy = this.middle) {
     const [ux, uy] = this.units();
-    const x = this.cx + (sx - this.width / 2) / ux, y = this.cy - (sy - this.height / 2) / uy;
+    const x = this.cx + (sx - this.width / 2) / ux, y = this.cy - (sy - this.middle) / uy;
     this.zoom = Math.min(Math.max(this.zoom * factor, 1), MOST_ZOOM);
     if (this.zoom === 1) {
       this.whole();
     } else {
       const [vx, vy] = this.units();
-      [this.cx, this.cy] = [x - (sx - this.width / 2) / vx, y + (sy - this.height / 2) / vy];
+      [this.cx, this.cy] = [x - (sx - this.width / 2) / vx, y + (sy - this.middle) / vy];
     }
     this.place();
   }
 
   // Bring a clip into the picture.
   show(index) {
-    const border = 0.06, [x, y] = [this.px[index] / this.width, this.py[index] / this.height];
+    const border = 0.06, x = this.px[index] / this.width, y = (this.py[index] - this.top) / (this.height - this.top);
     if (x > border && x < 1 - border && y > border && y < 1 - border) return false;
     if (this.zoom === 1) return false;
     [this.cx, this.cy] = [this.clips.x[index], this.clips.y[index]];
