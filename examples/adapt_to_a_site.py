@@ -7,6 +7,7 @@ The normalisation statistics become those of the site. On the command line it is
 ``auricle evaluate runs/general/model runs/new-site/model --manifest labels.csv`` says, on labels of that site.
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -41,7 +42,9 @@ def main(site: str, model: str, out: str, *overrides: str) -> None:
     given = [f"data={site}", f"init={model}", f"learning_rate={LEARNING_RATE}", *overrides]
     adapted = run.pretrain(load_recipe("byola-2022", given), Path(out), report=show)
 
-    recordings = audio.find(Path(site))[:LOOKED_AT]
+    with (Path(out) / "rejected.csv").open(newline="") as file:
+        rejected = {Path(row["path"]) for row in csv.DictReader(file)}
+    recordings = [path for path in audio.find(Path(site)) if path not in rejected][:LOOKED_AT]
     for name, encoder in (("before", auricle.load(model)), ("after", auricle.load(adapted))):
         used = dimensions_used(AudioEmbedder(encoder).transform(recordings))
         statistics = ", ".join(f"{key} {value:.2f}" for key, value in encoder.statistics.items())
@@ -49,4 +52,6 @@ def main(site: str, model: str, out: str, *overrides: str) -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 4:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

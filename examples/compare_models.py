@@ -1,24 +1,24 @@
 """Which model is best for my task, and how sure is that?
 
-    python examples/compare_models.py labels.csv byola-2022.base logmel-stats mfcc-stats
+    python examples/compare_models.py labels.csv byola-2022.base logmel-stats mfcc-stats --group site
 
-`labels.csv` has the columns path and label, perhaps split or fold, and group (site, speaker, film): intervals and tests
-then respect that clips of one are alike. Models: names of ``auricle models``, or folders. On the command line it is
-``auricle evaluate``.
+`labels.csv` has the columns path and label, and perhaps split or fold; `--group` names the column, else `group`, of
+what clips have in common (site, speaker, film): those stay on one side of a split, and intervals and tests respect that
+they are alike. Models: names of ``auricle models``, or folders. Scores, and what stands on both sides of a split, are
+written beside `labels.csv`. On the command line it is ``auricle evaluate``.
 """
 
-import sys
-import tempfile
+import argparse
 from pathlib import Path
 
 from auricle.score_formats import as_markdown
 from auricle.transfer.run import evaluate_models
-from auricle.transfer.task_source import find_task
+from auricle.transfer.task_source import Own, find_task
 
 
-def main(labels: str, *models: str) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        summary = evaluate_models(models, [find_task(labels)], out=Path(folder) / "scores.parquet", seeds=[0, 1, 2])
+def main(labels: str, models: list[str], group: str | None) -> None:
+    out = Path(labels).with_suffix(".scores.parquet")
+    summary = evaluate_models(models, [find_task(labels, own=Own(group=group))], out=out, seeds=[0, 1, 2])
     print(as_markdown(summary.tables))
     for notice in summary.notices:
         print("note:", notice)
@@ -29,4 +29,8 @@ def main(labels: str, *models: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("labels")
+    parser.add_argument("models", nargs="+")
+    parser.add_argument("--group", metavar="COLUMN")
+    main(**vars(parser.parse_args()))

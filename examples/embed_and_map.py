@@ -26,4 +26,6 @@ def main(folder: str, out: str, model: str = "byola-2022.base") -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -6,6 +6,7 @@ The same on the command line: ``auricle pretrain byola-2022-small data=/field --
 goes on where it was when it is started again.
 """
 
+import csv
 import sys
 from pathlib import Path
 
@@ -34,9 +35,13 @@ def main(folder: str, out: str, *overrides: str) -> None:
         model = run.pretrain(recipe, Path(out), report=show)
 
     encoder = auricle.load(model)
-    recording = audio.find(Path(folder))[0]
+    with (Path(out) / "rejected.csv").open(newline="") as file:
+        rejected = {Path(row["path"]) for row in csv.DictReader(file)}
+    recording = next(path for path in audio.find(Path(folder)) if path not in rejected)
     print(f"{recording}: embedding of shape {encoder.embed(recording).shape}, statistics {encoder.statistics}")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -47,4 +47,6 @@ def main(recording: str, out: str, model: str = "byola-2022.base", steps: str = 
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

@@ -2,8 +2,8 @@
 
     python examples/transcribe_by_ctc.py utterances.csv byola-2022.base 500
 
-`utterances.csv` has the columns path and text; its last fifth is not trained on, but transcribed. Frames must follow
-one another faster than letters do: BYOL-A 2022 has one every 40 ms.
+`utterances.csv` has the columns path and text, and perhaps start and end; its last fifth is not trained on, but
+transcribed. Frames must follow one another faster than letters do: BYOL-A 2022 has one every 40 ms.
 """
 
 import sys
@@ -22,9 +22,11 @@ def main(table: str, model: str = "byola-2022.base", steps: str = "500") -> None
     manifest, encoder = Manifest.read(table), auricle.load(model)
     texts = manifest.column("text")
     letters = sorted(set("".join(texts)))  # number 0 is CTC's blank
-    with torch.no_grad():
-        waveforms = [torch.from_numpy(audio.read(path, sample_rate=encoder.sample_rate)) for path in manifest.files]
-        clips = [encoder.frames(waveform)[0] for waveform in waveforms]
+    clips = []
+    for path, start, end in manifest.excerpts:
+        waveform = audio.read(path, sample_rate=encoder.sample_rate, offset=start, duration=end and end - start)
+        with torch.no_grad():
+            clips.append(encoder.frames(torch.from_numpy(waveform))[0])
     held = len(clips) - max(1, len(clips) // 5)
     mean, std = torch.cat(clips[:held]).mean(dim=0), torch.cat(clips[:held]).std(dim=0) + 1e-3
     frames = pad_sequence([(clip - mean) / std for clip in clips], batch_first=True)
@@ -47,8 +49,11 @@ def main(table: str, model: str = "byola-2022.base", steps: str = "500") -> None
 
     for row in range(held, len(clips)):
         best = torch.unique_consecutive(head(frames[row, : lengths[row]]).argmax(dim=-1))
-        print(f"{manifest.column('path')[row]}: {''.join(letters[n - 1] for n in best if n)} (was {texts[row]})")
+        path, start, _ = manifest.excerpts[row]
+        print(f"{path.name} from {start:g} s: {''.join(letters[n - 1] for n in best if n)} (was {texts[row]})")
 
 
 if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

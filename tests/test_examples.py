@@ -1,6 +1,7 @@
 """The examples run as they stand, are short, and do what they say; here on a sound world of two minutes."""
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -30,7 +31,17 @@ def test_an_example_is_under_sixty_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) < 60
 
 
+@pytest.mark.parametrize("path", sorted(EXAMPLES.glob("*.py")), ids=lambda path: path.name)
+def test_an_example_that_is_told_nothing_says_how_to_call_it(path: Path, monkeypatch, capsys) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        run(path.name, monkeypatch=monkeypatch)
+    said = f"{stopped.value.code}{capsys.readouterr().err}"
+    assert f"python examples/{path.name} " in said or "arguments are required: labels, models" in said
+    assert stopped.value.code != 0
+
+
 def test_pretrain_on_your_sound(world, tmp_path, monkeypatch, capsys) -> None:
+    (world.root / "speech" / "0-empty.wav").touch()  # which is the first
     given = (world.root / "speech", tmp_path / "run", "steps=2", "batch_size=8", "statistics_crops=16", "log_every=1")
     run("pretrain_on_your_sound.py", *given, monkeypatch=monkeypatch)
     said = capsys.readouterr().out
@@ -39,11 +50,24 @@ def test_pretrain_on_your_sound(world, tmp_path, monkeypatch, capsys) -> None:
     assert auricle.load(tmp_path / "run").embedding_dim == 512
 
 
-def test_compare_models(world, monkeypatch, capsys) -> None:
-    run("compare_models.py", world.tasks["event"], "logmel-stats", "mfcc-stats", monkeypatch=monkeypatch)
+def test_compare_models(world, tmp_path, monkeypatch, capsys) -> None:
+    """What its notes name is there to be read, and what they ask for it takes."""
+    manifest = Manifest.read(world.tasks["event"])
+    clips = zip(manifest.files, manifest.column("label"), strict=True)
+    rows = [
+        {"path": str(file.resolve()), "label": label, "site": f"site {row % 7}"}
+        for row, (file, label) in enumerate(clips)
+    ]
+    copies = [{**row, "path": shutil.copy(row["path"], tmp_path), "site": "site of copies"} for row in rows[:12]]
+    Manifest.from_rows([*rows, *copies], root="/").write(tmp_path / "mine.csv")
+    given = (tmp_path / "mine.csv", "logmel-stats", "mfcc-stats")
+    run("compare_models.py", *given, "--group", "site", monkeypatch=monkeypatch)
     said = capsys.readouterr().out
     assert "| logmel-stats |" in said
     assert "logmel-stats and mfcc-stats" in said
+    assert "without --group" not in said
+    assert f"which clips these are: {tmp_path / 'mine.scores.leaks.csv'}" in said
+    assert (tmp_path / "mine.scores.leaks.csv").is_file() and (tmp_path / "mine.scores.parquet").is_file()
 
 
 def test_embed_and_map(world, tmp_path, monkeypatch, capsys) -> None:
@@ -58,10 +82,11 @@ def test_embed_and_map(world, tmp_path, monkeypatch, capsys) -> None:
     assert "default-src 'none'" in page
 
 
-def test_transcribe_by_ctc(tmp_path, monkeypatch, capsys) -> None:
+@pytest.mark.parametrize("apart", [True, False], ids=["a file each", "excerpts of one recording"])
+def test_transcribe_by_ctc(apart: bool, tmp_path, monkeypatch, capsys) -> None:
     """Words of a language of three tones, a quarter of a second each."""
     random = np.random.default_rng(0)
-    rows = []
+    rows, words = [], []
     for number in range(40):
         text = "".join(random.choice(list("abc"), size=random.integers(3, 6)))
         time = np.arange(4000) / 16_000
@@ -69,11 +94,20 @@ def test_transcribe_by_ctc(tmp_path, monkeypatch, capsys) -> None:
             np.sin(2 * np.pi * {"a": 300, "b": 900, "c": 2700}[letter] * time) * np.hanning(4000) for letter in text
         ]
         waveform = 0.3 * np.concatenate(tones) + 0.003 * random.standard_normal(4000 * len(text))
-        audio.write(tmp_path / f"{number}.wav", waveform.astype(np.float32), sample_rate=16_000)
+        words.append(waveform.astype(np.float32))
         rows.append({"path": f"{number}.wav", "text": text})
+        audio.write(tmp_path / f"{number}.wav", words[-1], sample_rate=16_000)
+    if not apart:
+        ends = np.cumsum([len(word) for word in words]) / 16_000
+        audio.write(tmp_path / "all.wav", np.concatenate(words), sample_rate=16_000)
+        starts = [0.0, *ends[:-1]]
+        rows = [
+            {"path": "all.wav", "start": float(start), "end": float(end), "text": row["text"]}
+            for row, start, end in zip(rows, starts, ends, strict=True)
+        ]
     Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "words.csv")
     run("transcribe_by_ctc.py", tmp_path / "words.csv", "byola-2020-512", 300, monkeypatch=monkeypatch)
-    lines = [line for line in capsys.readouterr().out.splitlines() if ".wav: " in line]
+    lines = [line for line in capsys.readouterr().out.splitlines() if ".wav from " in line]
     assert len(lines) == 8
     right = [line.split(": ")[1].split(" (was ")[0] == line.rstrip(")").split("was ")[1] for line in lines]
     assert sum(right) >= 6
@@ -94,6 +128,7 @@ def test_adapt_to_a_site(world, tmp_path, monkeypatch, capsys) -> None:
     model = auricle.load("byola-2020-512")
     model.set_statistics(mean=-1.0, std=1.0)  # of another site
     model.save_pretrained(tmp_path / "general")
+    (world.root / "speech" / "1-empty.wav").touch()
     given = ("steps=2", "batch_size=4", "statistics_crops=8", "log_every=1", "workers=1")
     run(
         "adapt_to_a_site.py",

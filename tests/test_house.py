@@ -10,7 +10,7 @@ SOURCE = Path(auricle.__file__).parent
 
 # From the cellar to the roof; what stands together may import each other, wings may not.
 ROOMS = [
-    {"errors", "threads"},
+    {"errors", "threads", "words"},
     {"settings", "files", "randomness", "notebook"},
     {
         "audio",

@@ -7,7 +7,7 @@ from rich.console import Console
 
 from auricle.embedding import EmbedProgress
 from auricle.pretraining.events import Step
-from auricle.progress import EmbeddingBar, PretrainingBar, WorkBar
+from auricle.progress import EmbeddingBar, EvaluationBar, PretrainingBar, WorkBar
 from auricle.transfer import events
 
 STEP = Step(
@@ -53,3 +53,24 @@ def test_a_narrow_terminal_cuts_the_end_of_what_is_said_and_never_the_time_that_
         work._work(events.Work("looking for leaks", "a-task-with-a-long-name", 1, 2))
     assert "50 %" in last_line(console)
     assert "1/2  a-task" in last_line(console)
+
+
+def test_a_long_piece_of_work_moves_the_bar_before_it_is_done() -> None:
+    console = terminal(120)
+    with WorkBar(console) as bar:
+        bar._work(events.Work("probing", "esc50, byola-2022", 0, 2))
+        assert "  0 %" in last_line(console)
+        bar._work(events.Share(0.5))
+    assert " 25 %" in last_line(console)
+
+
+def test_an_evaluation_names_the_classes_of_ones_own_labels(capsys: pytest.CaptureFixture[str]) -> None:
+    bar = EvaluationBar(Console(highlight=False, width=200))
+    many = [str(number) for number in range(20)]
+    bar(events.Plan(1, {"frogs": 440, "esc50": 2000, "many": 99}, {"frogs": ("frog", "other"), "many": many}))
+    assert capsys.readouterr().out.splitlines() == [
+        "1 model on",
+        "  frogs: 440 clips of 2 classes (frog, other)",
+        "  esc50: 2,000 clips",
+        "  many: 99 clips of 20 classes (0, 1, 2, 3, 4, 5, 6, 7, …)",
+    ]

@@ -83,3 +83,20 @@ def test_parquet_states_which_columns_may_be_null(tmp_path: Path) -> None:
     schema = pyarrow.parquet.read_schema(tmp_path / "scores.parquet")
     always = {"model", "task", "protocol", "split", "metric", "value", "n"}
     assert {field.name for field in schema if not field.nullable} == always
+
+
+@pytest.mark.parametrize("name", ["labels.csv", "labels.parquet", "notes.csv"])
+def test_what_holds_no_results_is_never_overwritten(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if name == "notes.csv":
+        path.write_bytes(b"\xff\xfe\x00 no table at all")
+    else:
+        table = pd.DataFrame({"path": ["a.wav"], "label": ["wren"]})
+        table.to_csv(path) if path.suffix == ".csv" else table.to_parquet(path)
+    before = path.read_bytes()
+    with pytest.raises(AuricleError, match=rf"{name} is there and holds no results: it stays as it is"):
+        results.write(path, ROWS)
+    assert path.read_bytes() == before
+    results.write(tmp_path / "scores.csv", ROWS[:1])
+    results.write(tmp_path / "scores.csv", ROWS)  # results are replaced by results
+    assert results.read(tmp_path / "scores.csv") == ROWS

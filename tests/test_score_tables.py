@@ -11,7 +11,8 @@ from auricle.comparisons import Comparison
 from auricle.errors import AuricleError
 from auricle.results import Result
 from auricle.score_formats import FORMATS, as_csv, as_html, as_latex, as_markdown, markdown_table
-from auricle.score_tables import ScoreTable, Tally, listed, score_tables
+from auricle.score_tables import ScoreTable, Tally, score_tables
+from auricle.words import listed
 
 
 def row(**changes: object) -> Result:
@@ -148,7 +149,7 @@ def test_a_test_part_of_few_clusters_is_said_to_decide_nothing() -> None:
         return table.compared(lambda *_: pairs).notes()
 
     # Of n clusters the smallest p is 2 / 2ⁿ, three times that after Holm: 0.09 for six, 0.047 for seven.
-    assert any("has only 6 independent speakers" in note for note in compare(6))
+    assert any("has only 6 independent clusters" in note for note in compare(6))
     assert not any("independent speakers" in note for note in compare(7))
 
 

@@ -1,8 +1,11 @@
 """What training loops share: state on disk, metrics, learning rates, the allocator."""
 
 import math
+import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -20,6 +23,7 @@ from auricle.training import (
     optimizer_tensors,
     restore_optimizer,
     save_state,
+    stop_requests,
 )
 
 
@@ -74,6 +78,26 @@ def test_learning_rate_warms_up_and_follows_half_a_cosine() -> None:
     assert math.isclose(rates[60], 0.5, abs_tol=1e-9)
     assert rates[-1] < 0.001
     assert learning_rate_at(1000, peak=0.3, warmup=0, total=10, schedule="constant") == 0.3
+
+
+def test_the_first_request_to_stop_is_heard_at_once_and_its_end_is_none() -> None:
+    said: list[str] = []
+    heard = threading.Event()
+
+    def say() -> None:
+        said.append("heard")
+        heard.set()
+
+    with stop_requests(say) as stop:
+        os.kill(os.getpid(), signal.SIGINT)
+        assert heard.wait(10) and stop.is_set()
+        os.kill(os.getpid(), signal.SIGTERM)
+    assert said == ["heard"]
+    with stop_requests(say):
+        pass
+    assert said == ["heard"]
+    with pytest.raises(KeyboardInterrupt):  # as before
+        signal.raise_signal(signal.SIGINT)
 
 
 def test_an_unknown_or_missing_device_is_one_sentence() -> None:

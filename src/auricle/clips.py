@@ -4,6 +4,7 @@ Long recordings are cut into clips. Samples are read from the files, or from one
 map into memory (decoding a compressed crop costs as much as training on it).
 """
 
+import contextlib
 import csv
 import json
 from collections.abc import Iterator, Sequence
@@ -222,14 +223,26 @@ def decode(
             return entry | {"offset": int(offsets[number]), "samples": 0, "reason": error.reason}
         return entry | {"offset": int(offsets[number]), "samples": at - int(offsets[number])}
 
-    with ThreadPoolExecutor(max(workers, 1)) as pool:
-        entries = []
-        for number, entry in enumerate(pool.map(fill, range(len(stretches)))):
-            entries.append(entry)
-            yield float(offsets[number + 1]) / float(offsets[-1])
+    try:
+        with ThreadPoolExecutor(max(workers, 1)) as pool:
+            entries = []
+            for number, entry in enumerate(pool.map(fill, range(len(stretches)))):
+                entries.append(entry)
+                yield float(offsets[number + 1]) / float(offsets[-1])
+    except BaseException:  # a part of it is of no use
+        remove_decoded(folder)
+        raise
     samples.flush()
     with atomic_write(folder / _INDEX) as temporary:
         temporary.write_text(json.dumps(entries))
+
+
+def remove_decoded(folder: Path) -> None:
+    """Remove what :func:`decode` wrote, and the folder when it holds nothing else."""
+    for name in (_INDEX, _SAMPLES):
+        (folder / name).unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        folder.rmdir()
 
 
 def decoded_size(lengths: list[int]) -> int:

@@ -2,8 +2,8 @@
 
 Whitened embeddings propose pairs (:mod:`auricle.neighbours`), in a small set all pairs are proposed; they are then laid
 over each other (:mod:`auricle.alignment`), and those that agree in spectrum and waveform are kept. Look at them, for
-very short clips may agree by chance. All pairs are compared, so work grows with the square of the number of clips: most of
-those that embeddings propose differ in spectrum, and only the others' waveforms are read.
+very short clips may agree by chance. All pairs are compared, so work grows with the square of the number of clips: most
+of those that are proposed differ in spectrum, and only the others' waveforms are read.
 """
 
 import tempfile

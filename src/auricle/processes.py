@@ -97,7 +97,7 @@ def in_contact(go_on: str) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if world_size() == 1 or not _is_of_processes(error):
+        if not is_lost_contact(error):
             raise
         lost = (
             f"has heard nothing of another one for {patience():g} s, which hangs or cannot be reached"
@@ -110,7 +110,10 @@ def in_contact(go_on: str) -> Iterator[None]:
         ) from error
 
 
-def _is_of_processes(error: RuntimeError) -> bool:
+def is_lost_contact(error: BaseException) -> bool:
+    """Whether this is how the loss of another process shows."""
+    if world_size() == 1 or not isinstance(error, RuntimeError):
+        return False
     return isinstance(error, dist.DistError) or any(word in str(error) for word in ("gloo", "NCCL"))
 
 

@@ -21,13 +21,16 @@ from auricle.explain import events as explain_events
 from auricle.fetching import FetchProgress
 from auricle.files import in_units
 from auricle.finetuning import events as finetuning_events
-from auricle.pretraining.events import Decoding, Event, Held, Note, Plan, Step
+from auricle.pretraining.events import Decoding, Event, Held, Note, Plan, Remark, Step
 from auricle.score_formats import as_markdown
 from auricle.score_tables import ScoreTable, format_cell
 from auricle.study import events as study_events
 from auricle.transfer import events as transfer_events
 from auricle.transfer.predict import PredictSummary
+from auricle.words import counted
+from auricle.work_events import WorkEvent
 
+NAMED_CLASSES = 8  # of a task, in the line about it
 QUICK_SECONDS = 1.0  # work that took less leaves no line
 
 
@@ -92,15 +95,18 @@ class PretrainingBar(_TrainingBar):
                 self._bar(Step, "training", event.step / event.steps, status)
             case Note():
                 self.console.print(f"[yellow]warning:[/] {event.text}")
+            case Remark():
+                self.console.print(escape(event.text))
 
     def _plan(self, plan: Plan) -> None:
         rejected = f" · {plan.rejected:,} unreadable (rejected.csv)" if plan.rejected else ""
-        self.console.print(f"{plan.files:,} files · {plan.hours:,.2f} h{rejected} · {plan.clips:,} clips")
+        files, clips = counted(plan.files, "file"), counted(plan.clips, "clip")
+        self.console.print(f"{files} · {plan.hours:,.2f} h{rejected} · {clips}")
         if plan.padding_share > 0:
             self.console.print(f"padding: {plan.padding_share:.1%} of what training sees (clips shorter than a crop)")
         self.console.print(f"log-mel statistics: mean {plan.mean:.2f}, std {plan.std:.2f} (stored with the model)")
         start = f", from step {plan.first_step:,}" if plan.first_step else ""
-        self.console.print(f"plan: {plan.steps:,} steps of {plan.batch_size}{start}")
+        self.console.print(f"plan: {counted(plan.steps, 'step')} of {plan.batch_size}{start}")
 
 
 class FineTuningBar(_TrainingBar):
@@ -186,10 +192,9 @@ def prediction_summary(summary: PredictSummary) -> str:
     scored = summary.scored
     rejected = f" · {scored.rejected:,} rejected ({scored.rejected_path})" if scored.rejected else ""
     complete = " (all had been heard before)" if scored.was_complete else ""
-    heard = f"{scored.rows:,} windows of {scored.seconds / 3600:,.2f} h"
-    return (
-        f"{summary.out}: {summary.events:,} events in {summary.recordings:,} recordings · {heard}{rejected}{complete}"
-    )
+    events, heard = counted(summary.events, "event"), counted(summary.heard, "recording")
+    windows = f"{scored.rows:,} windows in {scored.seconds / 3600:,.2f} h"
+    return f"{summary.out}: {events} in {summary.recordings:,} of {heard} · {windows}{rejected}{complete}"
 
 
 class WorkBar:
@@ -213,7 +218,7 @@ class WorkBar:
         if self._task is not None:  # a bar that was never shown would leave an empty line
             self._progress.stop()
 
-    def _work(self, event: transfer_events.Work | transfer_events.Embedding | transfer_events.Notice) -> None:
+    def _work(self, event: WorkEvent) -> None:
         """Show an event that every kind of long work has."""
         match event:
             case transfer_events.Work(kind, what, done, total):
@@ -225,6 +230,9 @@ class WorkBar:
                 done, total = self._pieces
                 status = f"{done}/{total}  {escape(self._what)}: {progress.done:,}/{progress.clips:,} clips"
                 self._bar(self._kind, (done + progress.done / max(1, progress.clips)) / total, status)
+            case transfer_events.Share(share) if self._task is not None:
+                done, total = self._pieces
+                self._bar(self._kind, (done + share) / total, f"{done}/{total}  {escape(self._what)}")
             case transfer_events.Notice(text):
                 self.console.print(f"[yellow]note:[/] {escape(text)}", soft_wrap=True)
 
@@ -285,7 +293,9 @@ class StudyBar(WorkBar):
                 self._say(escape(text))
             case study_events.Pretraining():
                 self._pretraining(event)
-            case study_events.Work() | study_events.Embedding() | study_events.Notice():
+            case study_events.End():
+                pass
+            case _:
                 self._work(event)
 
     def _pretraining(self, event: study_events.Pretraining) -> None:
@@ -298,10 +308,20 @@ class StudyBar(WorkBar):
                 self._bar(of_kind, share, escape(status))
                 if event.number == event.runs and step.step == step.steps:
                     self._close()
+            case Decoding(share):
+                self._bar(of_kind, (event.number - 1) / event.runs, escape(f"{event.diet}: decoding {share:.0%}"))
             case Plan(rejected=rejected) if rejected:
                 self.console.print(f"[yellow]note:[/] {rejected:,} files of {escape(event.diet)} cannot be read")
             case Note(text):
                 self.console.print(f"[yellow]warning:[/] {escape(event.diet)}: {escape(text)}")
+
+
+def _of_classes(classes: Sequence[str]) -> str:
+    """Which classes, as far as they fit into a line."""
+    if not classes:
+        return ""
+    named = ", ".join(classes[:NAMED_CLASSES]) + (", …" if len(classes) > NAMED_CLASSES else "")
+    return f" of {len(classes)} class{'' if len(classes) == 1 else 'es'} ({named})"
 
 
 class EvaluationBar(WorkBar):
@@ -310,11 +330,13 @@ class EvaluationBar(WorkBar):
     def __call__(self, event: transfer_events.Event) -> None:
         """Show an event."""
         match event:
-            case transfer_events.Plan(models, clips):
-                self._say(f"{models} model{'' if models == 1 else 's'} on")
+            case transfer_events.Plan(models, clips, classes):
+                self._say(f"{counted(models, 'model')} on")
                 for name, count in clips.items():
-                    self._say(f"  {escape(name)}: {count:,} clips")
-            case transfer_events.Work() | transfer_events.Embedding() | transfer_events.Notice():
+                    self._say(escape(f"  {name}: {count:,} clips{_of_classes(classes.get(name, ()))}"))
+            case transfer_events.End():
+                pass
+            case _:
                 self._work(event)
 
 
@@ -325,8 +347,8 @@ class ExplanationBar(WorkBar):
         """Show an event."""
         match event:
             case explain_events.Plan(models, descriptors, clips):
-                tasks = " · ".join(f"{name} {count:,} clips" for name, count in clips.items())
-                self._say(f"{models} model{'' if models == 1 else 's'} × {descriptors} descriptors on {tasks}")
+                tasks = " · ".join(f"{name}: {count:,} clips" for name, count in clips.items())
+                self._say(f"{counted(models, 'model')} × {descriptors} descriptors on {tasks}")
             case explain_events.Work() | explain_events.Embedding() | explain_events.Notice():
                 self._work(event)
 

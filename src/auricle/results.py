@@ -4,6 +4,7 @@ Every score in Auricle becomes one `Result`, a row of the long table that DESIGN
 fold and seed are both null summarises its metric; the others are the parts it was made of. Values are fractions.
 """
 
+import csv
 import dataclasses
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -108,9 +109,9 @@ def write(path: Path, results: Iterable[Result]) -> None:
     Raises
     ------
     AuricleError
-        When the suffix is neither ``.parquet`` nor ``.csv``.
+        As :func:`check_target`.
     """
-    check_suffix(path)
+    check_target(path)
     table = pa.Table.from_pylist([dataclasses.asdict(result) for result in results], schema=SCHEMA)
     with atomic_write(path) as temporary:
         if path.suffix == ".csv":
@@ -158,8 +159,32 @@ def identity(result: Result) -> tuple[object, ...]:
     return tuple(getattr(result, name) for name in _IDENTITY)
 
 
+def check_target(path: Path) -> None:
+    """Make sure that results can be written to `path`, and that nothing else is lost by it.
+
+    Raises
+    ------
+    AuricleError
+        When its suffix is neither ``.parquet`` nor ``.csv``, or a file is there that holds no results.
+    """
+    check_suffix(path)
+    if path.is_file() and not {"model", "task", "metric", "value"} <= set(_columns_of(path)):
+        raise AuricleError(f"{path} is there and holds no results: it stays as it is, choose another file for them")
+
+
+def _columns_of(path: Path) -> list[str]:
+    """The names of a table's columns; none where it is no table."""
+    try:
+        if path.suffix == ".parquet":
+            return list(pyarrow.parquet.read_schema(path).names)
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file), [])
+    except (pa.ArrowException, UnicodeDecodeError, csv.Error):
+        return []
+
+
 def check_suffix(path: Path) -> None:
-    """Make sure that results can be written to `path`.
+    """Make sure that a file can be of results.
 
     Raises
     ------

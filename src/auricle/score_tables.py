@@ -12,6 +12,7 @@ from statistics import fmean
 from auricle.comparisons import SIGNIFICANT, Comparison, Verdicts
 from auricle.errors import AuricleError
 from auricle.results import Result, summary
+from auricle.words import listed
 
 PLAIN_METRICS = frozenset({"r2", "spearman", "mean_absolute_error", "d_prime"})
 """Metrics that are not shares and are shown as they are, not in per cent."""
@@ -145,8 +146,8 @@ class ScoreTable:
         if not few:
             return []
         return [
-            f"The test part of {task} has only {clusters} independent speakers, films or sources: too few for a "
-            f"difference between {len(self.models)} models to be significant, however large."
+            f"The test part of {task} has only {clusters} independent clusters (speakers, sites, recordings): too few "
+            f"for a difference between {len(self.models)} models to be significant, however large."
             for task, clusters in few.items()
         ]
 
@@ -215,12 +216,6 @@ def _table(protocol: str, rows: Sequence[Result]) -> ScoreTable:
         cells[at_row][at_column] = row
     titles = _titles(models, _DISTINCTIONS)
     return ScoreTable(protocol, titles, [_task_title(key, tasks) for key in tasks], cells)
-
-
-def listed(words: Iterable[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``; ``none`` when there is nothing."""
-    words = list(words)
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else "none"
 
 
 def format_value(result: Result) -> str:

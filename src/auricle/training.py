@@ -12,7 +12,7 @@ import platform
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -180,17 +180,40 @@ class Note:
     text: str
 
 
+@dataclass(frozen=True)
+class Remark:
+    """What a training does just now, where that is no reason to worry."""
+
+    text: str
+
+
 @contextmanager
-def stop_requests() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends."""
+def stop_requests(heard: Callable[[], None] | None = None) -> Iterator[threading.Event]:
+    """An event that Ctrl-C and SIGTERM set, so that a step is finished and saved before the process ends.
+
+    `heard` is called at once, by another thread, when the first of them comes.
+    """
     stop = threading.Event()
     if threading.current_thread() is not threading.main_thread():
         yield stop
         return
+    over = False
+
+    def wait() -> None:
+        stop.wait()
+        if heard is not None and not over:
+            heard()
+
+    # Not the handler calls it: that runs amid any line, also one that writes to the same stream.
+    waiting = threading.Thread(target=wait, name="says that a stop was heard", daemon=True)
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGINT, signal.SIGTERM)}
+    waiting.start()
     try:
         yield stop
     finally:
+        over = True
+        stop.set()
+        waiting.join()
         for number, handler in before.items():
             signal.signal(number, handler)
 

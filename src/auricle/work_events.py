@@ -23,7 +23,17 @@ class Embedding:
 
 
 @dataclass(frozen=True)
+class Share:
+    """How much of one piece is done, from 0 to 1."""
+
+    done: float
+
+
+@dataclass(frozen=True)
 class Notice:
     """Something that whoever reads the results should know."""
 
     text: str
+
+
+WorkEvent = Work | Embedding | Share | Notice

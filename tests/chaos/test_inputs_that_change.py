@@ -93,7 +93,7 @@ def test_a_pipe_in_the_place_of_anything_is_refused(server: Server, given: Path,
         (pipe, ["pack", pipes[".parquet"], "--out", tmp_path / "pack"]),
         (pipe, ["pretrain", pipes[".yaml"], "--out", tmp_path / "run"]),
         (
-            "neither a dataset nor a folder or manifest",
+            "is no manifest",
             ["evaluate", "logmel-stats", "--manifest", pipes[".csv"], "--out", out],
         ),
         (pipe, ["study", "run", pipes[".yaml"], "--out", tmp_path / "study"]),

@@ -1,5 +1,6 @@
 """The commands ``auricle corpora`` and ``auricle pack`` as a person gives them."""
 
+import csv
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import soundfile
 from typer.testing import CliRunner
 
 from auricle.cli import app
+from auricle.errors import AuricleError
 from auricle.manifest import Manifest
 
 HOUR = 3600
@@ -55,7 +57,7 @@ def test_pack_plans_packs_verifies_and_finds_damage(data: Path, tmp_path: Path) 
     said = run("pack", *diet, "--out", out, "--workers", 1)
     assert f"{out}: 3 clips · 0.01 h · 960 kB in 1 shard" in said
     assert "(complete already, nothing to do)" in run("pack", *diet, "--out", out)
-    assert f"{out}: all 3 clips in 1 shard are as they were packed (960 kB)" in run("pack", "--verify", out)
+    assert f"{out}: 3 clips in 1 shard, whole and unchanged (960 kB)" in run("pack", "--verify", out)
     shard = out / "shards" / "00000.pcm"
     content = bytearray(shard.read_bytes())
     content[400_000] ^= 1
@@ -64,6 +66,29 @@ def test_pack_plans_packs_verifies_and_finds_damage(data: Path, tmp_path: Path) 
     assert f"{out}: 1 of 3 clips are not what was packed:\n  music/fma/a.wav (10–20 s) in shards/00000.pcm" in said
 
 
+@pytest.mark.parametrize("drop", ["exact", "near"])
+def test_what_is_given_twice_is_packed_once_when_duplicates_are_dropped(tmp_path: Path, drop: str) -> None:
+    generator = np.random.default_rng(0)
+    for name in ("a", "b"):
+        soundfile.write(tmp_path / f"{name}.wav", generator.uniform(-0.5, 0.5, 40_000), 16_000)
+    one, both = tmp_path / "a.wav", tmp_path
+    with pytest.raises(AuricleError, match="is the same clip as row 1"):
+        run("pack", both, one, "--out", tmp_path / "x")
+    said = run("pack", both, one, "--drop", drop, "--out", tmp_path / "pack", "--workers", 1)
+    assert "2 clips" in said and "1 dropped (dropped.csv)" in said
+    with (tmp_path / "pack" / "dropped.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert Path(row["path"]) == one and row["same_as"] == "a.wav"
+    said = run("pack", one, "--drop", drop, "--out", tmp_path / "single", "--workers", 1)
+    assert "1 file · 1 clip · " in said and "1 clip · 0.00 h · 80.0 kB in 1 shard · no duplicates" in said
+
+
 def test_pack_says_what_is_missing_from_the_command(tmp_path: Path) -> None:
     assert "give --out" in run("pack", tmp_path, code=2)
+    with pytest.raises(AuricleError, match=rf"^{tmp_path / 'nowhere'} does not exist$"):
+        run("pack", "--verify", tmp_path / "nowhere")
+    with pytest.raises(AuricleError, match=r"^memory://nowhere does not exist$"):
+        run("pack", "--verify", "memory://nowhere")
+    with pytest.raises(AuricleError, match=f"{tmp_path} is not a finished pack"):
+        run("pack", "--verify", tmp_path)
     assert "--verify takes nothing else" in run("pack", tmp_path, "--verify", tmp_path, code=2)

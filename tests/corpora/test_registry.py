@@ -224,6 +224,19 @@ def test_diets_are_those_of_the_paper(root: Path) -> None:
     assert all(file.is_file() for file in found.manifest.files)
 
 
+def test_all_corpora_that_a_diet_lacks_are_named_at_once(root: Path, tmp_path: Path) -> None:
+    for name in ("LibriSpeech", "musan"):
+        (tmp_path / name).symlink_to(root / name)
+    with pytest.raises(AuricleError) as said:
+        clips_of_diet(load_diet("all"), tmp_path)
+    first, *lines = str(said.value).splitlines()
+    assert first == "10 of 12 corpora of the diet all cannot be used:"
+    assert [line.split(":")[0].strip() for line in lines] == [
+        name for name in TABLE if name not in ("librispeech", "musan")
+    ]
+    assert "download from https://" in lines[0]
+
+
 def test_a_diet_weights_its_corpora_and_may_leave_musans_speech_out(root: Path, tmp_path: Path) -> None:
     (tmp_path / "mine.yaml").write_text("name: mine\ncorpora: {musan: 3, Common_Voice: 0.5}\nmusan_speech: false\n")
     manifest = clips_of_diet(load_diet(tmp_path / "mine.yaml"), root).manifest

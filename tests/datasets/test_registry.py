@@ -33,7 +33,7 @@ def test_every_dataset_that_is_not_there_says_what_it_expected(name, tmp_path):
     with pytest.raises(AuricleError) as caught:
         entry.load(tmp_path)
     expected = (
-        f"{name}: expected {tmp_path / entry.marker}; download with {entry.url} ({entry.download}, {entry.licence})"
+        f"{name}: expected {tmp_path / entry.marker}; download from {entry.url} ({entry.download}, {entry.licence})"
     )
     assert str(caught.value) == expected
 

@@ -7,18 +7,22 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import soundfile
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 from auricle import synth
 from auricle.cli import app
 from auricle.errors import AuricleError
+from auricle.explain import tables
+from auricle.explain.descriptors import DESCRIPTORS as ALL_DESCRIPTORS
 from auricle.explain.events import End, Notice
 from auricle.explain.outcome import REPORT, TABLE
 from auricle.explain.rsa import rdm, spearman
-from auricle.explain.run import explain_models
+from auricle.explain.run import explain_models, explained_columns
 from auricle.explain.task_clips import task_clips
 from auricle.manifest import Manifest
 from auricle.models.registry import load
+from auricle.report.heat import heat
 
 MODELS = ("logmel-stats", "byola-2020-512")
 DESCRIPTORS = ("rms_level", "spectral_centroid_median", "spectral_flux_median", "f0_median")
@@ -127,6 +131,48 @@ def test_clips_that_cannot_be_read_are_left_out_and_said(tasks, tmp_path: Path) 
     )
     assert {row.n for row in explained.rows} == {8}
     assert any(isinstance(event, Notice) and "1 clip of field cannot be read" in event.text for event in found)
+
+
+def test_what_belongs_to_a_recording_alone_is_no_evidence(tmp_path: Path) -> None:
+    """Three recordings of noise, each at a level of its own: its excerpts differ from recording to recording only."""
+    random = np.random.default_rng(5)
+    rows = []
+    for number, level in enumerate((0.003, 0.03, 0.3)):
+        soundfile.write(tmp_path / f"{number}.wav", level * random.uniform(-1, 1, 16_000 * 8), 16_000)
+        rows += [{"path": f"{number}.wav", "start": float(start), "end": start + 1.0} for start in range(8)]
+    Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "windows.csv")
+    quick = {**QUICK, "descriptors": ["rms_level", "spectral_centroid"]}
+    told: list[object] = []
+    task = task_clips(str(tmp_path / "windows.csv"))
+    explained = explain_models(["logmel-stats"], [task], out=tmp_path / "why", report=told.append, **quick)
+    level = explained.described("logmel-stats", "rms_level", "windows")
+    assert level is not None and (level.r_s or 0) > 0.5 and (level.p_mantel or 0) > 0.05 > (level.p_naive or 1)
+    notices = [event.text for event in told if isinstance(event, Notice)]
+    assert any(
+        "clips of windows are of fewer than 5 recordings: intervals take clips for indep" in one for one in notices
+    )
+    page = re.sub(r"<svg.*?</svg>", "", (tmp_path / "why" / REPORT).read_text(encoding="utf-8"), flags=re.DOTALL)
+    assert "3 recordings<small>largest 8</small>" in page
+    # One model and one task are spoken of as one.
+    assert "1 model × 2 descriptors × 1 task ·" in page and "24 clips of 1 task:" in page
+    for plural in ("1 models", "1 tasks", "over all tasks", "of 1 task<"):
+        assert plural not in page
+
+
+def test_to_name_descriptors_and_families_is_to_have_fewer_of_them() -> None:
+    every = explained_columns(None)
+    assert len(every) == len(ALL_DESCRIPTORS)
+    some = explained_columns(["spectral shape", "level", "f0"])
+    assert set(some) < set(every) and "spectral_centroid_median" in some and "f0_median" in some
+    assert explained_columns(["spectral_centroid"]) == ("spectral_centroid_median",)
+    assert explained_columns(["level", "spectral_centroid_iqr"])[-1] == "spectral_centroid_iqr"
+
+
+def test_nothing_is_less_than_zero_by_nothing() -> None:
+    assert (tables.number(-0.004), tables.number(-0.006)) == ("0.00", "−0.01")
+    axes = Figure().subplots()
+    heat(axes, np.array([[-0.004, -0.006, 0.004]]), "abc", top=1.0, width=2.0)
+    assert [text.get_text() for text in axes.texts] == ["0.00", "−0.01", "0.00"]
 
 
 def test_a_hostile_name_is_shown_as_text(tasks, tmp_path: Path) -> None:

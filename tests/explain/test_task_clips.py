@@ -1,6 +1,7 @@
 """Which clips models are explained on."""
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from auricle import synth
 from auricle.datasets.registry import dataset
 from auricle.errors import AuricleError
-from auricle.explain.task_clips import task_clips
+from auricle.explain.task_clips import TaskClips, task_clips
 from auricle.manifest import Manifest
 
 
@@ -36,6 +37,26 @@ def test_of_folds_the_last_but_one_is_drawn_from(world: synth.SoundWorld) -> Non
 def test_a_folder_without_split_is_drawn_from_whole(world: synth.SoundWorld) -> None:
     found = task_clips(str(world.root / "clips"), clips=50)
     assert (found.name, found.part, found.available, len(found.manifest)) == ("clips", "clips", 120, 50)
+
+
+def test_clips_belong_to_what_they_say_and_excerpts_to_their_recording(world: synth.SoundWorld) -> None:
+    manifest = Manifest.from_folder(world.root / "clips").select(range(12))
+    assert TaskClips(name="files", manifest=manifest, part="clips", available=12).clusters is None
+    windows = Manifest.from_rows(
+        [
+            {"path": name, "start": start, "end": start + 0.2}
+            for name in ("a.wav", "b.wav")
+            for start in (0.0, 0.2, 0.4)
+        ],
+        root=world.root,
+    )
+    found = TaskClips(name="windows", manifest=windows, part="clips", available=6)
+    assert (found.clustered_by, found.clusters) == ("path", ["a.wav"] * 3 + ["b.wav"] * 3)
+    sites = ["north", "north", "south", "south", None, "east"]
+    found = replace(found, manifest=windows.with_column("group", sites))
+    assert (found.clustered_by, found.clusters) == ("group", ["north", "north", "south", "south", "clip 4", "east"])
+    found = replace(found, manifest=found.manifest.with_column("cluster", ["film"] * 6))
+    assert (found.clustered_by, set(found.clusters or [])) == ("cluster", {"film"})
 
 
 def test_pitch_means_something_where_every_clip_has_one(world: synth.SoundWorld) -> None:

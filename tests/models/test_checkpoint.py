@@ -58,6 +58,17 @@ def test_the_folder_is_three_files_without_pickle(folder: Path) -> None:
             pickle.loads(path.read_bytes())
 
 
+def test_a_model_is_the_same_bytes_whenever_it_is_saved(folder: Path, tmp_path: Path) -> None:
+    encoder = checkpoint.load_folder(folder)
+    encoder.card = ModelCard(licence="CC-BY-4.0", data="2,110 h of forêt")
+    encoder.save_pretrained(tmp_path / "0")
+    for again in map(str, range(1, 9)):
+        encoder.save_pretrained(tmp_path / again)
+        for file in (tmp_path / "0").iterdir():
+            assert (tmp_path / again / file.name).read_bytes() == file.read_bytes(), file.name
+    assert checkpoint.load_file(tmp_path / "0" / "model.safetensors").card == encoder.card
+
+
 def test_config_says_what_a_reader_needs(folder: Path) -> None:
     config = json.loads((folder / "config.json").read_text())
     assert config["architecture"] == "byola-2022"

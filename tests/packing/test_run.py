@@ -262,8 +262,14 @@ def test_a_header_that_promises_too_much_is_rejected(tmp_path: Path) -> None:
 
 def test_nothing_usable_is_one_sentence(tmp_path: Path) -> None:
     (tmp_path / "broken.wav").write_bytes(b"no sound")
-    with pytest.raises(AuricleError, match=r"nothing to pack: all 1 clips were left out, the first is .*broken\.wav"):
-        pack(Manifest.from_folder(tmp_path), tmp_path / "pack", workers=1)
+    for said in (
+        r"the only clip was left out, \S+broken\.wav",
+        r"all 2 clips were left out, the first is \S+also\.wav",
+    ):
+        with pytest.raises(AuricleError, match=f"nothing to pack: {said}: cannot be decoded"):
+            pack(Manifest.from_folder(tmp_path), tmp_path / "pack", workers=1)
+        assert [path.name for path in (tmp_path / "pack").iterdir()] == ["rejected.csv"]
+        (tmp_path / "also.wav").write_bytes(b"no sound")
 
 
 def test_an_output_that_cannot_be_written_is_one_sentence(folder: Path, tmp_path: Path) -> None:

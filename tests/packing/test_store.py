@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 import fsspec
@@ -98,3 +99,9 @@ def test_a_machine_elsewhere_keeps_this_one_out(folder: Path, tmp_path: Path) ->
 def test_an_unknown_store_is_one_sentence(folder: Path) -> None:
     with pytest.raises(AuricleError, match="cannot be opened: Protocol not known: nowhere"):
         pack(Manifest.from_folder(folder), "nowhere://pack", workers=1)
+
+
+def test_a_package_that_a_store_needs_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "s3fs", None)
+    with pytest.raises(AuricleError, match=r"s3://bucket/pack cannot be opened: .*s3fs.*`pip install s3fs` for s3://"):
+        pack(Manifest.from_folder(folder), "s3://bucket/pack", workers=1)

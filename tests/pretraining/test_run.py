@@ -1,5 +1,6 @@
 """A run from a folder of sound to a model: resumed bit for bit, the same at any world size, clear refusals."""
 
+import io
 import json
 import os
 import random
@@ -13,16 +14,18 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from rich.console import Console
 from safetensors.torch import load_file
 
 from auricle import audio
-from auricle.errors import AuricleError
+from auricle.errors import AuricleError, Interrupted
 from auricle.models import registry
 from auricle.pretraining import run
-from auricle.pretraining.events import Note, Plan
+from auricle.pretraining.events import Note, Plan, Remark
 from auricle.pretraining.recipe import RecipeError, load_recipe
 from auricle.pretraining.wav2vec_objective import Wav2VecObjective
-from auricle.training import MetricsFile
+from auricle.progress import PretrainingBar
+from auricle.training import MetricsFile, list_states
 
 SMALL = [
     "encoder.channels=4",
@@ -53,6 +56,9 @@ SMALL_CONFORMER = [
 ]
 
 
+PARTS = {"learnt.csv": range(20), "held-out.csv": range(20, 30)}
+
+
 @pytest.fixture(scope="module")
 def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Thirty clips between 0.2 and 25 s, of tones and noise, and two broken files."""
@@ -67,6 +73,12 @@ def sounds(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.wav").write_bytes(b"RIFF....WAVE")
     (folder / "empty.flac").write_bytes(b"")
     return folder
+
+
+def manifest(path: Path, sounds: Path, numbers: range) -> Path:
+    """A CSV file of some of the sounds."""
+    path.write_text("\n".join(["path", *(str(sounds / f"{number:02d}.wav") for number in numbers)]))
+    return path
 
 
 def command(*arguments: object) -> list[str]:
@@ -116,10 +128,11 @@ def test_a_conformer_learns_to_tell_hidden_frames_apart(tmp_path: Path) -> None:
 
 
 def test_held_out_crops_are_scored_before_while_and_after_it_learns(sounds: Path, tmp_path: Path) -> None:
-    base = [*SMALL_CONFORMER, f"data={sounds}", "steps=6", "precision=float32"]
+    learnt, held_out = (manifest(tmp_path / name, sounds, rows) for name, rows in PARTS.items())
+    base = [*SMALL_CONFORMER, f"data={learnt}", "steps=6", "precision=float32"]
 
     def rows(name: str, *extra: str) -> list[dict[str, float]]:
-        looking = [f"validation={sounds}", "validate_every=4"]
+        looking = [f"validation={held_out}", "validate_every=4"]
         run.pretrain(load_recipe("conformer-small", [*base, *looking, *extra]), tmp_path / name)
         return MetricsFile(tmp_path / name / "validation.jsonl").read()
 
@@ -204,6 +217,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(sounds: Path, tmp_path: Path) -> Non
     process.send_signal(signal.SIGINT)
     errors = process.communicate(timeout=60)[1]
     assert process.returncode == 130
+    assert "stopping after this step, which is saved" in errors
     assert f"auricle pretrain --resume {folder}" in errors
     assert "Traceback" not in errors
     step = MetricsFile(folder / "metrics.jsonl").read()[-1]["step"]
@@ -255,6 +269,154 @@ def test_what_cannot_be_done_is_one_sentence(sounds: Path, tmp_path: Path) -> No
         run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "d")
     with pytest.raises(AuricleError, match="holds no run"):
         run.resume(tmp_path / "e")
+    with pytest.raises(RecipeError, match="data=/field is no recipe: the name of one comes first"):
+        load_recipe("data=/field")
+
+
+def test_what_is_held_out_is_not_trained_on(sounds: Path, tmp_path: Path) -> None:
+    learnt, held_out = (manifest(tmp_path / name, sounds, rows) for name, rows in PARTS.items())
+    events: list[object] = []
+    for data in (sounds, learnt):
+        recipe = load_recipe("conformer-small", [*SMALL_CONFORMER, f"data={data}", f"validation={held_out}", "steps=2"])
+        run.pretrain(recipe, tmp_path / data.stem, report=events.append)
+    assert [event.files for event in events if isinstance(event, Plan)] == [20, 20]
+    assert [event.text for event in events if isinstance(event, Remark)] == [
+        "held out: 10 of 30 recordings of `data` are in `validation`, too"
+    ]
+    assert same(weights(tmp_path / sounds.stem), weights(tmp_path / "learnt"))
+    second = tmp_path / "second.csv"  # of a long recording; what follows is not held out
+    second.write_text(f"path,start,end\n{sounds / '00.wav'},1,2\n")
+    pieces = tmp_path / "pieces.csv"
+    pieces.write_text("path,start,end\n" + "".join(f"{sounds / '00.wav'},{n},{n + 1.5}\n" for n in (0, 0.5, 2, 4, 6)))
+    recipe = load_recipe(
+        "conformer-small",
+        [*SMALL_CONFORMER, f"data={pieces}", f"validation={second}", "steps=1", "batch_size=2"],
+    )
+    run.pretrain(recipe, tmp_path / "pieces", report=events.append)
+    assert [event.clips for event in events if isinstance(event, Plan)][-1] == 3
+    everything = load_recipe("conformer-small", [*SMALL_CONFORMER, f"data={sounds}", f"validation={sounds}", "steps=1"])
+    with pytest.raises(AuricleError, match="nothing to train on: all of `data` is held out by `validation`"):
+        run.pretrain(everything, tmp_path / "nothing")
+
+
+def test_a_start_that_fails_leaves_nothing_that_the_corrected_command_stumbles_over(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = [*SMALL_CONFORMER, f"data={sounds}", "steps=1"]
+    decoded: list[object] = []
+    with pytest.raises(AuricleError, match=r"nowhere\.csv does not exist"):
+        wrong = load_recipe("conformer-small", [*base, f"validation={tmp_path / 'nowhere.csv'}"])
+        run.pretrain(wrong, tmp_path / "runs" / "a", report=decoded.append)
+    assert not decoded  # it is said before any work
+    assert not (tmp_path / "runs").exists()
+
+    def no_memory(*_: object) -> None:
+        raise MemoryError
+
+    with monkeypatch.context() as meddled:
+        meddled.setattr(Wav2VecObjective, "inputs", no_memory)  # after decoding and the first checkpoint
+        (tmp_path / "b" / "audio").mkdir(parents=True)
+        (tmp_path / "b" / "audio" / "mine.txt").write_text("kept")
+        with pytest.raises(MemoryError):
+            run.pretrain(load_recipe("conformer-small", base), tmp_path / "b")
+    assert [path.name for path in (tmp_path / "b").rglob("*")] == ["audio", "mine.txt"]
+    run.pretrain(load_recipe("conformer-small", base), tmp_path / "b")
+    assert (tmp_path / "b" / "audio" / "mine.txt").exists()
+
+
+def test_sound_that_another_start_left_is_not_trained_on(sounds: Path, tmp_path: Path) -> None:
+    start = command("byola-2022-small", *SMALL, f"data={sounds}", "steps=1", "--out", tmp_path / "run")
+    code = f"""
+import os, sys
+from auricle.pretraining import corpus
+corpus.statistics = lambda *_, **__: os._exit(9)  # killed when all is decoded
+sys.argv = {["auricle", *start[3:]]!r}
+from auricle.cli import main
+main()
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, timeout=120).returncode == 9
+    assert (tmp_path / "run" / "audio" / "files.json").exists()
+    events: list[object] = []
+    few = manifest(tmp_path / "few.csv", sounds, range(3))
+    run.pretrain(
+        load_recipe("byola-2022-small", [*SMALL, f"data={few}", "steps=1"]), tmp_path / "run", report=events.append
+    )
+    assert [event.files for event in events if isinstance(event, Plan)] == [3]
+
+
+@pytest.mark.parametrize("length", ["steps=3", "epochs=2"])
+def test_a_finished_run_is_not_decoded_again(sounds: Path, tmp_path: Path, length: str) -> None:
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", length, "keep_checkpoints=1"])
+    model = run.pretrain(recipe, tmp_path / "run")
+    before = weights(tmp_path / "run")
+    for again in (lambda say: run.resume(tmp_path / "run", report=say), None):
+        events: list[object] = []
+        if again is None:
+            found = run.pretrain(recipe, tmp_path / "run", go_on=True, report=events.append)
+        else:
+            found = again(events.append)
+        assert found == model
+        assert [event.text for event in events if isinstance(event, Remark)] == [
+            f"complete already at step {3 if length == 'steps=3' else 4}, nothing to do"
+        ]
+        assert len(events) == 1
+    assert same(weights(tmp_path / "run"), before)
+    # Of more epochs than it was trained for it is not complete.
+    longer = tmp_path / "run" / "recipe.yaml"
+    longer.write_text(longer.read_text().replace("epochs: 2", "epochs: 3").replace("steps: 3", "steps: 6"))
+    run.resume(tmp_path / "run")
+    assert MetricsFile(tmp_path / "run" / "metrics.jsonl").read()[-1]["step"] == 6
+
+
+def test_silence_is_said_and_not_trained_on(tmp_path: Path) -> None:
+    almost = np.zeros(80_000, np.float32)
+    almost[::20_000] = 1 / 32_768
+    audio.write(tmp_path / "silent.wav", almost, sample_rate=16_000)
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={tmp_path / 'silent.wav'}", "steps=1"])
+    with pytest.raises(AuricleError, match=r"the sound is silent in every random crop that was measured .*: 1\)"):
+        run.pretrain(recipe, tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_one_clip_is_enough_but_for_what_tells_clips_apart(sounds: Path, tmp_path: Path) -> None:
+    one = [*SMALL, f"data={sounds / '01.wav'}", "steps=2"]
+    run.pretrain(load_recipe("byola-2022-small", one), tmp_path / "byol")
+    assert all(np.isfinite(row["loss"]) for row in MetricsFile(tmp_path / "byol" / "metrics.jsonl").read())
+    with pytest.raises(AuricleError, match="cola learns to tell clips apart and needs two of them at least"):
+        run.pretrain(load_recipe("byola-2022-small", [*one, "objective=cola"]), tmp_path / "cola")
+
+
+def test_ctrl_c_before_the_first_step_says_what_is_kept(
+    sounds: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def pressed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    recipe = load_recipe("byola-2022-small", [*SMALL, f"data={sounds}", "steps=4", "checkpoint_every=2"])
+    with monkeypatch.context() as meddled:
+        meddled.setattr(audio, "stream", pressed)  # while it decodes
+        with pytest.raises(Interrupted, match=r"nothing is kept, and the same command begins anew .*`auricle pack`"):
+            run.pretrain(recipe, tmp_path / "run")
+        assert not (tmp_path / "run").exists()
+    run.pretrain(recipe, tmp_path / "run")
+    newest = list_states(tmp_path / "run" / "checkpoints")[-1]
+    newest.unlink()
+    with monkeypatch.context() as meddled:
+        meddled.setattr(audio, "stream", pressed)
+        with pytest.raises(Interrupted, match="the last checkpoint is kept, continue with: auricle pretrain --resume"):
+            run.resume(tmp_path / "run")
+    assert not (tmp_path / "run" / "audio").exists()
+    run.resume(tmp_path / "run")
+    assert newest.exists()
+
+
+def test_with_torchrun_it_is_torchrun_that_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    held = load_recipe("byola-2022-small", [*SMALL, "data=sounds", "steps=4"])
+    held.write(tmp_path / "recipe.yaml")
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("auricle.processes.join", lambda: None)
+    with pytest.raises(AuricleError, match=r"with: torchrun \[its options as before\] -m auricle pretrain --resume "):
+        run.pretrain(held, tmp_path)
 
 
 def test_a_loss_that_is_not_finite_stops_the_run(sounds: Path, tmp_path: Path) -> None:
@@ -284,6 +446,14 @@ def test_a_conformers_collapse_is_not_a_batch_of_steady_sounds() -> None:
     assert complaint is not None and "the targets have collapsed" in complaint
     assert objective.complaint({"accuracy": 0.06, "chance": 0.019, "target_variance": 0.005}) is None
     assert objective.complaint({"accuracy": 0.02, "chance": 0.019, "target_variance": 0.1}) is None
+
+
+def test_one_is_no_plural() -> None:
+    shown = io.StringIO()
+    plan = {"rejected": 0, "hours": 0.5, "crops_per_epoch": 1, "padding_share": 0.0, "mean": 0.0, "std": 1.0}
+    PretrainingBar(Console(file=shown))(Plan(files=1, clips=1, steps=1, batch_size=16, first_step=0, **plan))
+    assert shown.getvalue().splitlines()[0] == "1 file · 0.50 h · 1 clip"
+    assert shown.getvalue().splitlines()[-1] == "plan: 1 step of 16"
 
 
 def test_the_command_prints_where_the_model_is(sounds: Path, tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def test_a_task_with_folds_is_scored_everywhere(root: Path) -> None:
 def test_what_is_not_there_is_named(root: Path) -> None:
     with pytest.raises(AuricleError, match=r"no source nsynth: .* did you mean dataset:nsynth\?"):
         find_diet("notes", ["nsynth"], root)
-    with pytest.raises(AuricleError, match=r"no task nothing\.csv: neither a dataset"):
+    with pytest.raises(AuricleError, match=r"nothing\.csv does not exist: expected a \.csv or \.parquet file"):
         find_task("nothing.csv", root)
     with pytest.raises(AuricleError, match="no dataset named nsyth; did you mean nsynth"):
         find_diet("notes", ["dataset:nsyth"], root)

@@ -165,7 +165,7 @@ def test_input_that_cannot_be_scored_is_refused(folded, change, sentence: str) -
 
 def test_arguments_that_contradict_each_other_are_refused(folded) -> None:
     x, manifest, _ = folded
-    with pytest.raises(AuricleError, match="no protocol 'ogg2024'; choose auricle or ogg2025 or"):
+    with pytest.raises(AuricleError, match="no protocol 'ogg2024'; choose auricle, ogg2025,"):
         evaluate(x, manifest, task="t", model="m", protocol="ogg2024")
     with pytest.raises(AuricleError, match="has a positive label"):
         evaluate(x, manifest, task="t", model="m", kind="binary")

@@ -117,6 +117,12 @@ def test_a_recording_cut_up_across_splits_is_found(tmp_path: Path) -> None:
     report = find_leaks(manifest_of(rows, tmp_path), near=False)
     assert [row["shared"] for row in report.table.to_pylist()] == ["long.wav", "long.wav"]
     assert "recording: 1 recording is cut up across splits" in report.sentences
+    pairs = [
+        [row[f"{which}_{at}"] for which in ("first", "second") for at in ("start", "end")]
+        for row in report.table.to_pylist()
+    ]
+    assert pairs == [[0.0, 1.0, 2.0, 3.0], [1.0, 2.0, 2.0, 3.0]]
+    assert "long.wav from 1 s (train) = long.wav from 2 s (test)" in report.as_text()
 
 
 def test_the_table_is_written_as_csv(tmp_path: Path) -> None:

@@ -92,6 +92,28 @@ def test_another_threshold_costs_no_second_hearing(probe: Path, field: Path, tmp
         predict(saved, saved.encoder(), manifest_of([field]), out=out)
 
 
+@pytest.mark.parametrize("name", ["labels.csv", "labels.txt", "labels.parquet"])
+def test_what_is_no_table_of_events_is_never_overwritten(probe: Path, field: Path, tmp_path: Path, name: str) -> None:
+    saved, recording = load_probe(probe), manifest_of([field / "b" / "two.wav"])
+    program = "audacity" if name.endswith("txt") else "raven"
+    predict(saved, saved.encoder(), recording, out=tmp_path / name, workers=1, program=program)
+    first = (tmp_path / name).read_bytes()
+    predict(saved, saved.encoder(), recording, out=tmp_path / name, workers=1, program=program)  # its own is replaced
+    assert (tmp_path / name).read_bytes() == first
+    # The user's own file, beside scores that are there already.
+    rows = [{"path": "two.wav", "start": 0.0, "end": 1.0, "label": "wren"}]
+    Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "own.csv")
+    own = (tmp_path / "own.csv").read_bytes()
+    if name.endswith("parquet"):
+        Manifest.read(tmp_path / "own.csv").write(tmp_path / name)
+        own = (tmp_path / name).read_bytes()
+    else:
+        (tmp_path / name).write_bytes(own)
+    with pytest.raises(AuricleError, match=rf"{name} is there and holds no events of a probe: it stays as it is"):
+        predict(saved, saved.encoder(), recording, out=tmp_path / name, workers=1, program=program)
+    assert (tmp_path / name).read_bytes() == own
+
+
 def test_a_label_of_several_is_found_beside_the_others(field: Path, tmp_path: Path) -> None:
     # Sigmoids that all say yes: three events over the whole recording, and one more with a higher threshold.
     flat = pitch_probe(kind="multi-label", weight=np.zeros((3, 192), dtype=np.float32), bias=np.ones(3, np.float32))

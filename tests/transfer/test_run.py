@@ -278,6 +278,10 @@ def test_what_makes_no_sense_is_one_sentence(sounds: Path, tmp_path: Path) -> No
         evaluate_models([], tasks, out=tmp_path / "x.parquet")
     with pytest.raises(AuricleError, match=r"a results file ends in \.parquet or \.csv"):
         evaluate_models(MODELS, tasks, out=tmp_path / "x.txt")
+    labels = (sounds / "pitch.csv").read_bytes()
+    with pytest.raises(AuricleError, match=r"pitch\.csv is there and holds no results"):
+        evaluate_models(MODELS, tasks, out=sounds / "pitch.csv")
+    assert (sounds / "pitch.csv").read_bytes() == labels
     with pytest.raises(AuricleError, match="two tasks are called pitch"):
         evaluate_models(MODELS, [tasks[0], tasks[0]], out=tmp_path / "x.parquet")
     with pytest.raises(AuricleError, match="there is no protocol 'ogg'"):
@@ -319,7 +323,7 @@ def test_what_cannot_be_scored_is_refused_before_anything_is_embedded(sounds: Pa
         (elsewhere, {}, r"pitch.csv: none of its 120 files is there, expected .*elsewhere/000.wav and so on"),
         (one, {}, "pitch.csv has only the class 'low': a probe needs at least two"),
         (manifest, {"k": 30}, "class 'high' has .. training clips when fold 1 is tested, fewer than 30 shots"),
-        (manifest, {"seeds": []}, "no seeds are given"),
+        (manifest, {"seeds": []}, "a score needs at least one seed"),
     ):
         with pytest.raises(AuricleError, match=sentence):
             evaluate_models(MODELS[:1], [own_task(given, "pitch")], out=tmp_path / "x.parquet", **options)  # type: ignore[arg-type]

@@ -42,6 +42,7 @@ def test_without_split_and_group_five_folds_are_drawn_and_one_sentence_warns(tmp
     assert "five stratified folds" in notice
     assert "without --group COLUMN" in notice
     assert (task.name, task.kind, task.metric, task.is_own) == ("birds", "multi-class", "accuracy", True)
+    assert task.classes == BIRDS
 
 
 def test_folds_by_group_keep_sites_together_and_need_no_warning(tmp_path: Path) -> None:
@@ -111,6 +112,7 @@ def test_another_column_can_be_predicted(tmp_path: Path) -> None:
     with pytest.raises(AuricleError, match=r"birds\.csv has no column `age`"):
         find_task(source, own=Own(label="age"))
     detection = find_task(source, own=Own(positive="owl"))
+    assert detection.classes == BIRDS
     assert (detection.kind, detection.positive, detection.metric) == ("binary", "owl", "average_precision")
 
 
@@ -149,7 +151,7 @@ def test_what_cannot_be_a_task_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(AuricleError, match=r"esc50 is a dataset: give --root"):
         find_task("esc50")
     with pytest.raises(
-        AuricleError, match=r"no task bards\.csv: neither a dataset nor a folder or manifest .*bards.csv$"
+        AuricleError, match=r"bards\.csv nor bards\.csv does not exist: expected a .csv or .parquet file, or a folder"
     ):
         find_task("bards.csv", tmp_path)
     with pytest.raises(AuricleError, match="--label, --group, --positive and --over-time are for your own labels"):

@@ -15,7 +15,8 @@ def evaluate(
         typer.Option(help="The results file: FILE.parquet or FILE.csv; by default scores.parquet in --save-probe."),
     ] = None,
     task: Annotated[
-        list[str] | None, typer.Option(help="A dataset's name, or your own: folder, manifest, hf:ORG/NAME.")
+        list[str] | None,
+        typer.Option(help="A dataset's name, or several with commas; or your own: folder, manifest, hf:ORG/NAME."),
     ] = None,
     manifest: Annotated[
         list[Path] | None,

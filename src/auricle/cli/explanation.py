@@ -20,7 +20,8 @@ def explain(
         Path | None, typer.Option(envvar="AURICLE_DATA", help="Folder of all data, for tasks by name.")
     ] = None,
     only: Annotated[
-        list[str] | None, typer.Option(help="A descriptor, family or column that is wanted; may be repeated.")
+        list[str] | None,
+        typer.Option(help="A descriptor or family, by its medians, or a column; may be repeated."),
     ] = None,
     layers: Annotated[bool, typer.Option("--layers/--no-layers", help="Explain every layer too.")] = True,
     pooling: Annotated[

@@ -44,7 +44,7 @@ def pack(
         raise typer.Exit(0 if found.is_whole else 1)
     if out is None and not dry_run:
         raise typer.BadParameter("give --out, the folder or URL of the pack")
-    clips, absent = sources.clips_to_pack(inputs or [], diet=diet, root=root)
+    clips, absent = sources.clips_to_pack(inputs or [], diet=diet, root=root, repeated=drop != "nothing")
     for name, missing in absent.items():
         typer.echo(f"note: {name}: {len(missing):,} recordings are missing or unreadable ({missing[0]}, …)", err=True)
     with PackBar() as bar:

@@ -6,6 +6,7 @@ from auricle.files import in_units
 from auricle.packing.events import Event, Measuring, PackSummary, Plan, Progress
 from auricle.packing.verify import Verified
 from auricle.progress import WorkBar
+from auricle.words import counted
 
 SHOWN = 10  # damaged clips on the terminal
 
@@ -41,7 +42,7 @@ def plan_line(plan: Plan) -> str:
     dropped = f" · {plan.dropped:,} near duplicates" if plan.dropped else ""
     done = f" · {plan.done_hours:,.2f} h of it are packed already" if plan.done_hours else ""
     return (
-        f"{plan.files:,} files · {plan.clips:,} clips · {plan.hours:,.2f} h · {in_units(plan.size)}"
+        f"{counted(plan.files, 'file')} · {counted(plan.clips, 'clip')} · {plan.hours:,.2f} h · {in_units(plan.size)}"
         f"{rejected}{dropped}{done}"
     )
 
@@ -53,23 +54,27 @@ def pack_summary(summary: PackSummary) -> str:
         for count, what in ((summary.rejected, "rejected"), (summary.dropped, "dropped"))
         if count
     ]
+    if summary.drop != "nothing" and not summary.dropped:
+        left_out.append(" · no duplicates")
     complete = " (complete already, nothing to do)" if summary.was_complete else ""
-    shards = "1 shard" if summary.shards == 1 else f"{summary.shards:,} shards"
+    clips, shards = counted(summary.clips, "clip"), counted(summary.shards, "shard")
     line = (
-        f"{summary.location}: {summary.clips:,} clips · {summary.hours:,.2f} h · {in_units(summary.size)} in {shards}"
+        f"{summary.location}: {clips} · {summary.hours:,.2f} h · {in_units(summary.size)} in {shards}"
         f"{''.join(left_out)}{complete}"
     )
     if not summary.clipped:
         return line
-    return f"{line}\n{summary.clipped:,} clips had samples beyond [-1, 1], which were clipped (column `clipped`)"
+    clipped = counted(summary.clipped, "clip")
+    return f"{line}\n{clipped} had samples beyond [-1, 1], which were clipped (column `clipped`)"
 
 
 def verified_summary(found: Verified) -> str:
     """Whether a pack is whole, and what is not."""
     if found.is_whole:
-        shards = "1 shard" if found.shards == 1 else f"{found.shards:,} shards"
+        shards = counted(found.shards, "shard")
         return (
-            f"{found.location}: all {found.clips:,} clips in {shards} are as they were packed ({in_units(found.size)})"
+            f"{found.location}: {counted(found.clips, 'clip')} in {shards}, whole and unchanged "
+            f"({in_units(found.size)})"
         )
     lines = [*found.problems]
     if found.damaged:

@@ -88,15 +88,22 @@ def clips_of_diet(diet: Diet, root: Path) -> DietClips:
     Raises
     ------
     AuricleError
-        When a corpus is not there.
+        When a corpus is not there; it names all of these.
     """
-    parts, absent = [], {}
+    parts, absent, refused = [], {}, dict[str, str]()
     for name, weight in diet.corpora.items():
         entry, missing = corpus(name), list[str]()
         load = entry.load if diet.musan_speech or entry.without_speech is None else entry.without_speech
-        parts.append(with_corpus(load(root, absent=missing), name, weight))
+        try:
+            parts.append(with_corpus(load(root, absent=missing), name, weight))
+        except AuricleError as error:
+            refused[name] = str(error).removeprefix(f"{name}: ")
         if missing:
             absent[name] = missing
+    lines = [f"{name}: {why}" for name, why in refused.items()]
+    if lines:
+        first = f"{len(lines)} of {len(diet.corpora)} corpora of the diet {diet.name} cannot be used:"
+        raise AuricleError(lines[0] if len(lines) == 1 else "\n  ".join([first, *lines]))
     return DietClips(joined(parts, source=f"diet {diet.name}"), absent)
 
 

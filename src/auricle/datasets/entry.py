@@ -104,7 +104,7 @@ class Source:
             if folder.joinpath(*rest).exists() and (folder.name == own or rest not in ([], ["manifest.csv"])):
                 return folder
         raise AuricleError(
-            f"{self.name}: expected {root / self.marker}; download with {self.url} ({self.download}, {self.licence})"
+            f"{self.name}: expected {root / self.marker}; download from {self.url} ({self.download}, {self.licence})"
         )
 
 

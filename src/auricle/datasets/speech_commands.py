@@ -58,7 +58,7 @@ def load_twelve(root: Path, *, absent: list[str] | None = None) -> Manifest:
         raise AuricleError(f"{name}: {folder} has no word {missing[0]!r}; the task needs {', '.join(WORDS)}")
     if not (above / TEST_FOLDER).is_dir():
         raise AuricleError(
-            f"{name}: expected {above / TEST_FOLDER}, the test part, beside {folder}; download with "
+            f"{name}: expected {above / TEST_FOLDER}, the test part, beside {folder}; download from "
             f"{_ARCHIVES}/{TEST_FOLDER}.tar.gz"
         )
     own = folder.resolve().name

@@ -68,7 +68,8 @@ def descriptors(explanation: Explanation) -> str:
     top = _top(shown)
     with page_figure(1.3 + _ROW * len(lines)) as figure:
         panels = figure.subplots(1, 3, sharey=True)
-        titles = ("significant and above 0", "all tasks", "all tasks, partial")
+        every = "all tasks" if len(explanation.tasks) > 1 else "all"
+        titles = ("significant and above 0", every, f"{every}, partial")
         for axes, values, title in zip(panels, shown, titles, strict=True):
             heat(axes, values, [short(model.name) for model in explanation.models], top=top, width=2.5)
             axes.set_title(title, pad=8)

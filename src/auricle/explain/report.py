@@ -14,14 +14,15 @@ from auricle.explain.outcome import Explanation
 from auricle.files import atomic_write
 from auricle.report.page import Section, duration, facts, figure, note, page, text
 from auricle.training import environment
+from auricle.words import counted
 
 
 def write_report(explanation: Explanation, path: Path) -> None:
     """Write the report, all or nothing."""
-    models, tasks = len(explanation.models), len(explanation.tasks)
+    of = ((explanation.models, "model"), (explanation.columns, "descriptor"), (explanation.tasks, "task"))
     written = page(
-        "What the models hear",
-        f"{models} models × {len(explanation.columns)} descriptors × {tasks} tasks · Auricle {__version__}",
+        "What the model hears" if len(explanation.models) == 1 else "What the models hear",
+        f"{' × '.join(counted(len(some), noun) for some, noun in of)} · Auricle {__version__}",
         list(_sections(explanation)),
         summary=tables.sentences(explanation),
         notices=explanation.notices,
@@ -46,20 +47,14 @@ def _sections(explanation: Explanation) -> Iterator[Section]:
 
 def _descriptors(explanation: Explanation) -> str:
     settings = explanation.settings
+    panels, words = _OVER_TASKS if len(explanation.tasks) > 1 else _OF_ONE_TASK
     caption = (
         "Counterpart of figure 3 of Ogg (2025). Spearman's correlation between the cosine distances of all pairs of "
-        "clips in a model's embeddings and their differences in one descriptor, task by task, averaged over tasks. "
-        "Left, as published: over the tasks where it is above 0 and significant; empty where it is nowhere. Middle: "
-        "over all tasks, which no selection makes larger. Right: over all tasks, what is left of it when all "
+        f"clips in a model's embeddings and their differences in one descriptor{panels} what is left of it when all "
         "descriptors of other families are controlled. Significance: Mantel's one-sided test with "
         f"{settings.permutations:,} permutations of clips, false discovery rate below 5 % over all correlations of "
         "all models, layers and tasks. Descriptors of pitch are used on tasks of notes only. Made by auricle explain "
         "from rsa.parquet."
-    )
-    words = (
-        "Large: average over tasks where the correlation is retained. Small: average over all tasks; average over all "
-        "tasks of the partial correlation, with all descriptors of other families controlled; on how many tasks it is "
-        "retained."
     )
     drawn = figure(figures.descriptors(explanation), caption, link=("table-descriptors", "The numbers."))
     return (
@@ -68,6 +63,19 @@ def _descriptors(explanation: Explanation) -> str:
     )
 
 
+_OVER_TASKS = (
+    ", task by task, averaged over tasks. Left, as published: over the tasks where it is above 0 and significant; "
+    "empty where it is nowhere. Middle: over all tasks, which no selection makes larger. Right: over all tasks,",
+    "Large: average over tasks where the correlation is retained. Small: average over all tasks; average over all "
+    "tasks of the partial correlation, with all descriptors of other families controlled; on how many tasks it is "
+    "retained.",
+)
+_OF_ONE_TASK = (
+    ". Left, as published: where it is above 0 and significant; empty elsewhere. Middle: all, which no selection makes "
+    "larger. Right:",
+    "Large: the correlation, tinted where it is retained. Small: the partial correlation, with all descriptors of "
+    "other families controlled.",
+)
 _CHANCES = (
     "How many of the correlations with descriptors, layers included, are above 0 and significant at a false discovery "
     "rate of 5 %. The naive test takes pairs of clips for independent, which they are not: its p-values stand in "
@@ -80,7 +88,8 @@ def _ceilings(explanation: Explanation) -> str:
     drawn = f"{settings.draws:,} bootstrap draws" if settings.draws else "no bootstrap draws"
     caption = (
         f"The strongest descriptors of each task. Lines: 95 % intervals from {drawn} of clips, of whole clusters "
-        f"(speaker, film, source) where there are {FEWEST_CLUSTERS} or more, pairs of a clip with itself left out. "
+        f"(speaker, film, source; group, or recording that clips share) where there are {FEWEST_CLUSTERS} or more, "
+        "pairs of a clip with itself left out. "
         "Thick bars: the noise ceiling (Nili et al. 2014), the agreement of three or more pre-trainings that differ in "
         f"their seed alone, else of the embeddings of two halves of each clip's frames, every other {RUN_SECONDS:g} s."
     )
@@ -89,11 +98,13 @@ def _ceilings(explanation: Explanation) -> str:
 
 
 def _models(explanation: Explanation) -> str:
+    several = len(explanation.tasks) > 1
     caption = (
         "Counterpart of figure 4 of Ogg (2025). Left: Spearman's correlation between the distances of all pairs of "
-        "clips in two models' embeddings. Middle: linear centred kernel alignment, debiased. Both are averages over "
-        "all tasks. Right: Spearman's correlation between the models' averages over tasks of all descriptors, that "
-        "is, whether the same descriptors matter to both."
+        "clips in two models' embeddings. Middle: linear centred kernel alignment, debiased. "
+        f"{'Both are averages over all tasks. ' if several else ''}Right: Spearman's correlation between the models' "
+        f"{'averages over tasks of' if several else 'correlations with'} all descriptors, that is, whether the same "
+        "descriptors matter to both."
     )
     drawn = figure(figures.models(explanation), caption, link=("table-models", "The numbers."))
     return f"{drawn}{tables.models(explanation)}{note(_PROFILES)}"
@@ -105,7 +116,8 @@ _PROFILES = "The p-values of feature profiles take descriptors for independent, 
 def _layers(explanation: Explanation) -> str:
     caption = (
         "The descriptors that order any embedding most, at every layer: mean over time of the layer's features, cosine "
-        "distances, averages over all tasks. The last column is the clip's embedding."
+        f"distances{', averages over all tasks' if len(explanation.tasks) > 1 else ''}. The last column is the clip's "
+        "embedding."
     )
     drawn = figure(figures.layers(explanation), caption, link=("table-layers", "Each layer's strongest."))
     return f"{drawn}<details><summary>Each layer's strongest</summary>{tables.layers(explanation)}</details>"

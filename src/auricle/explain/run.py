@@ -23,8 +23,8 @@ from auricle import __version__
 from auricle.embedding import choose_device
 from auricle.errors import AuricleError, Interrupted
 from auricle.explain import heard
-from auricle.explain.bootstrap import DRAWS
-from auricle.explain.descriptors import COLUMNS, DESCRIPTORS, columns_of
+from auricle.explain.bootstrap import DRAWS, FEWEST_CLUSTERS, drawn_clusters
+from auricle.explain.descriptors import COLUMNS, columns_of
 from auricle.explain.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
 from auricle.explain.heard import Model
 from auricle.explain.mantel import PERMUTATIONS, permutes_within
@@ -32,7 +32,7 @@ from auricle.explain.outcome import REPORT, TABLE, Explanation, Picture, Setting
 from auricle.explain.rdm import Floats
 from auricle.explain.report import write_report
 from auricle.explain.similarity import Inference, Similarity, as_table, from_table, similarities, with_q
-from auricle.explain.task_clips import CLIPS, TaskClips
+from auricle.explain.task_clips import CLIPS, CLUSTERS, TaskClips
 from auricle.files import FolderLock, atomic_write
 from auricle.projection import FEWEST_CLIPS as FEWEST_IN_A_PICTURE
 from auricle.projection import tsne
@@ -40,15 +40,22 @@ from auricle.stages import Finished, Stage, Stages
 
 SIMILARITY_VERSION = 1
 TSNE_VERSION = 1
-REPORT_VERSION = 1
+REPORT_VERSION = 2
 _ROWS, _POINTS = "rows.parquet", "points.parquet"
 
 _Piece = TypeVar("_Piece")
 
 
-def default_columns() -> tuple[str, ...]:
-    """The descriptors that models are explained by: all, those over time by their median."""
-    return tuple(entry.columns[0] for entry in DESCRIPTORS.values())
+def explained_columns(names: Sequence[str] | None) -> tuple[str, ...]:
+    """What models are explained by: descriptors over time by their median, and columns that are named themselves.
+
+    Raises
+    ------
+    AuricleError
+        When there is nothing of a name.
+    """
+    named = names or ()
+    return tuple(column for column in columns_of(names) if column in named or column == COLUMNS[column].columns[0])
 
 
 def explain_models(
@@ -79,8 +86,8 @@ def explain_models(
     out
         Folder of results, report and stages; one process at a time works on it.
     descriptors
-        Descriptors, families or columns (:mod:`auricle.explain.descriptors`); by default all, those over time by their
-        median. Descriptors of pitch are used on tasks of notes only.
+        Descriptors, families or columns (:mod:`auricle.explain.descriptors`), those over time by their median unless a
+        column is named; all descriptors by default. Descriptors of pitch are used on tasks of notes only.
     layers
         Whether to explain every layer too, where a model has some.
     pooling
@@ -111,7 +118,7 @@ def explain_models(
     for name in names:
         if names.count(name) > 1:
             raise AuricleError(f"two tasks are called {name}: give each once, and manifests different file names")
-    columns = default_columns() if descriptors is None else columns_of(descriptors)
+    columns = explained_columns(descriptors)
     settings = Settings(clips=clips, permutations=permutations, draws=draws, seed=seed)
     found = [Model.find(name, layers=layers, pooling=pooling) for name in dict.fromkeys(models)]
     _refuse_same_weights(found)
@@ -224,10 +231,18 @@ class _Run:
     ) -> list[Similarity]:
         columns = self._columns(task)
         clusters = task.clusters
-        if clusters is not None and not permutes_within(clusters):
-            self._notice(
-                f"most clips of {task.name} share their source with few others: permutations exchange whole sources too"
-            )
+        if clusters is not None:
+            noun = CLUSTERS[task.clustered_by or "cluster"]
+            if not permutes_within(clusters):
+                self._notice(
+                    f"most clips of {task.name} share their {noun} with few others: permutations exchange whole "
+                    f"{noun}s too"
+                )
+            if self.settings.draws and drawn_clusters(clusters) is None:
+                self._notice(
+                    f"the clips of {task.name} are of fewer than {FEWEST_CLUSTERS} {noun}s: intervals take clips for "
+                    "independent, which those of one are not, and are too narrow"
+                )
 
         def work(folder: Path) -> dict[str, Any]:
             every = [heard.read_heard(finished, model, task) for model, finished in hearings]

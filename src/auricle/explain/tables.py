@@ -6,11 +6,12 @@ from collections.abc import Iterator
 import numpy as np
 
 from auricle.explain.figures import short, some_of_each_family, title_of
-from auricle.explain.inference import SIGNIFICANT, benjamini_hochberg, is_retained
+from auricle.explain.inference import SIGNIFICANT, Average, benjamini_hochberg, is_retained
 from auricle.explain.outcome import Explanation
 from auricle.explain.similarity import Similarity
-from auricle.explain.task_clips import TaskClips
+from auricle.explain.task_clips import CLUSTERS, TaskClips
 from auricle.report.page import band, line, table, text
+from auricle.words import counted
 
 _TINT = 0.75  # correlation at which a cell's tint is strongest
 _MOST_OPAQUE = 0.8
@@ -19,11 +20,12 @@ _NAMED = 3  # descriptors of a model that the summary names, one of a family
 
 def number(value: float | None, digits: int = 2) -> str:
     """A correlation for reading; a dash for what could not be computed."""
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "−")
+    return "–" if value is None else f"{value:z.{digits}f}".replace("-", "−")
 
 
 def descriptors(explanation: Explanation) -> str:
     """Descriptors × models: averages over tasks of retained and of all correlations, and of partial ones."""
+    several = len(explanation.tasks) > 1
     lines: list[str] = []
     for family, columns in explanation.families().items():
         lines.append(band(family, len(explanation.models)))
@@ -32,11 +34,12 @@ def descriptors(explanation: Explanation) -> str:
             for model in explanation.models:
                 found = explanation.over_tasks(model.name, column)
                 partial = explanation.partial_over_tasks(model.name, column)
-                small = (
-                    f"<small>all {number(found.every)}</small><small>partial {number(partial.every)}</small>"
-                    f"<small>{found.retained_tasks} of {found.tasks} tasks</small>"
-                )
-                cells.append(_tinted(found.retained, small))
+                small = f"<small>partial {number(partial.every)}</small>"
+                if several:
+                    small = f"<small>all {number(found.every)}</small>{small}{_on_tasks(found)}"
+                    cells.append(_tinted(found.retained, small))
+                else:
+                    cells.append(_tinted(found.every, small, tint=found.retained is not None))
             lines.append(line(f"<th>{text(title_of(column))}</th>", cells))
     head = ["", *(text(short(model.name)) for model in explanation.models)]
     return table(head, lines, kind="heat", identity="table-descriptors")
@@ -44,6 +47,7 @@ def descriptors(explanation: Explanation) -> str:
 
 def models(explanation: Explanation) -> str:
     """Every pair of models: correlation of distances, CKA, correlation of feature profiles."""
+    several = len(explanation.tasks) > 1
     profiles, p = explanation.profiles()
     lines = []
     for i, one in enumerate(explanation.models):
@@ -52,7 +56,7 @@ def models(explanation: Explanation) -> str:
             profile = None if np.isnan(profiles[i, j]) else float(profiles[i, j])
             chance = "" if profile is None else f"<small>p {_chance(float(p[i, j]))}</small>"
             cells = [
-                f"<td>{number(found.retained)}<small>{found.retained_tasks} of {found.tasks} tasks</small></td>",
+                f"<td>{number(found.retained)}{_on_tasks(found) if several else ''}</td>",
                 f"<td>{number(found.every)}</td>",
                 f"<td>{number(cka)}</td>",
                 f"<td>{number(profile)}{chance}</td>",
@@ -144,12 +148,10 @@ def tasks(explanation: Explanation) -> str:
     """What each task's clips are."""
     lines = []
     for task in explanation.tasks:
-        clusters = task.clusters
-        known = (
-            "–"
-            if clusters is None
-            else f"{len(set(clusters)):,}<small>largest {max(Counter(clusters).values()):,}</small>"
-        )
+        known = "–"
+        if (clusters := task.clusters) is not None:
+            found = counted(len(set(clusters)), CLUSTERS[task.clustered_by or "cluster"])
+            known = f"{found}<small>largest {max(Counter(clusters).values()):,}</small>"
         cells = [
             f"<td>{len(task.manifest):,}<small>of {task.available:,}</small></td>",
             f'<td class="words">{text(task.part)}</td>',
@@ -167,10 +169,12 @@ def sentences(explanation: Explanation) -> Iterator[str]:
     rows = [row for row in explanation.rows if row.kind == "descriptor" and row.layer is None and row.r_s is not None]
     retained = [row for row in rows if (row.r_s or 0.0) > 0 and (row.q or 0.0) < SIGNIFICANT and row.q is not None]
     yield (
-        f"{len(explanation.models)} models, {len(explanation.columns)} acoustic descriptors, "
-        f"{sum(len(task.manifest) for task in explanation.tasks):,} clips of {len(explanation.tasks)} tasks: of "
-        f"{len(rows):,} correlations between embeddings and descriptors {len(retained):,} are above 0 and significant."
+        f"{counted(len(explanation.models), 'model')}, {counted(len(explanation.columns), 'acoustic descriptor')}, "
+        f"{counted(sum(len(task.manifest) for task in explanation.tasks), 'clip')} of "
+        f"{counted(len(explanation.tasks), 'task')}: of {counted(len(rows), 'correlation')} between embeddings and "
+        f"descriptors {len(retained):,} {'is' if len(retained) == 1 else 'are'} above 0 and significant."
     )
+    average = ", on average over all tasks" if len(explanation.tasks) > 1 else ""
     for model in explanation.models:
         averages = {column: explanation.over_tasks(model.name, column).every for column in explanation.columns}
         partial = {
@@ -183,10 +187,14 @@ def sentences(explanation: Explanation) -> Iterator[str]:
             for known in ({k: v for k, v in found.items() if v is not None} for found in (averages, partial))
         )
         rest = f"; with other families of descriptors controlled: {kept}" if kept else ""
-        yield f"{model.name} is ordered most by {named}, on average over all tasks{rest}."
+        yield f"{model.name} is ordered most by {named}{average}{rest}."
 
 
 # Parts ---------------------------------------------------------------------------------------------------------------
+
+
+def _on_tasks(found: Average) -> str:
+    return f"<small>{found.retained_tasks} of {counted(found.tasks, 'task')}</small>"
 
 
 def _comparison(row: Similarity | None) -> str:

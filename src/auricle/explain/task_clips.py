@@ -20,6 +20,7 @@ from auricle.manifest import Manifest
 
 CLIPS = 1000
 PITCH = "pitch"  # column that says what pitch a note has: its task is one of pitched sounds
+CLUSTERS = {"cluster": "cluster", "group": "group", "path": "recording"}  # columns, and what a value of them is
 _MIN_FOLDS = 2
 
 
@@ -50,11 +51,19 @@ class TaskClips:
         return self.manifest.has(PITCH) and None not in self.manifest.column(PITCH)
 
     @property
+    def clustered_by(self) -> str | None:
+        """The first of :data:`CLUSTERS` that is known; recordings where excerpts share one; else None."""
+        if (known := next((name for name in ("cluster", "group") if self.manifest.has(name)), None)) is not None:
+            return known
+        return "path" if len(set(self.manifest.column("path"))) < len(self.manifest) else None
+
+    @property
     def clusters(self) -> list[object] | None:
         """What clips belong to (speaker, film, source), a clip without any to itself; None where nothing is known."""
-        if not self.manifest.has("cluster"):
+        if self.clustered_by is None:
             return None
-        return [f"clip {row}" if value is None else value for row, value in enumerate(self.manifest.column("cluster"))]
+        values = self.manifest.column(self.clustered_by)
+        return [f"clip {row}" if value is None else value for row, value in enumerate(values)]
 
 
 def task_clips(source: str, root: Path | None = None, *, clips: int = CLIPS, seed: int = 0) -> TaskClips:

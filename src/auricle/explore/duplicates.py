@@ -20,6 +20,7 @@ from auricle.errors import AuricleError
 from auricle.explore.embedded import Embedded
 from auricle.manifest import Manifest
 from auricle.near_duplicates import NearSearch
+from auricle.words import counted
 
 FEW_CLIPS = 1000  # below which the embeddings at hand are not whitened, but others are made
 SIDES = ("split", "fold")  # columns that say what should not share a recording
@@ -70,7 +71,7 @@ class Duplicates:
         if not rows:
             said = [f"no near-duplicates among {self.clips:,} clips"]
         else:
-            groups = f"{self.groups:,} group{'' if self.groups == 1 else 's'}"
+            groups = counted(self.groups, "group")
             said = [f"{groups} of near-duplicates: {len(rows):,} of {self.clips:,} clips"]
         said += [
             f"{len(found):,} of the groups stand{'s' if len(found) == 1 else ''} in more than one {side}"

@@ -60,7 +60,7 @@ def save_folder(encoder: Encoder, folder: Path, *, half: bool = False) -> Path:
     if half:
         tensors = {name: tensor.half() if in_half(tensor) else tensor for name, tensor in tensors.items()}
     contents = {
-        WEIGHTS_FILE: save(tensors, metadata=header),
+        WEIGHTS_FILE: _in_order(save(tensors, metadata=header)),
         CONFIG_FILE: (json.dumps(description, indent=2) + "\n").encode(),
         CARD_FILE: model_card(encoder, place=encoder.name if half else "PATH_OF_THIS_FOLDER").encode(),
     }
@@ -68,6 +68,16 @@ def save_folder(encoder: Encoder, folder: Path, *, half: bool = False) -> Path:
         with atomic_write(folder / name) as temporary:
             temporary.write_bytes(content)
     return folder
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted, which safetensors writes in any order: equal models, equal bytes."""
+    end = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:end])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)  # tensors begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text + content[end:]
 
 
 def describe(encoder: Encoder) -> dict[str, Any]:

@@ -72,6 +72,8 @@ class PackSummary:
         Files that they lie in.
     rejected, dropped
         Clips that could not be used, and that were left out as duplicates.
+    drop
+        Which duplicates were left out: nothing, exact or near.
     clipped
         Clips with samples beyond [-1, 1], which were clipped.
     was_complete
@@ -85,5 +87,6 @@ class PackSummary:
     shards: int
     rejected: int
     dropped: int
+    drop: str
     clipped: int
     was_complete: bool

@@ -346,10 +346,12 @@ def _finish(session: _Session, job: dict[str, Any], manifest: Manifest) -> PackS
         if rows:
             store.write(name, csv_of((*HEADER, last), rows))
     if not totals.clips:
-        first = f", the first is {rejected[0][0]}: {rejected[0][3]}" if rejected else ""
+        one = len(plan) == 1
+        first = f", {'' if one else 'the first is '}{rejected[0][0]}: {rejected[0][3]}" if rejected else ""
         store.remove(INFO)
         _clean_up(store, session.work)
-        raise AuricleError(f"nothing to pack: all {len(plan):,} clips were left out{first}")
+        left_out = "the only clip was" if one else f"all {len(plan):,} clips were"
+        raise AuricleError(f"nothing to pack: {left_out} left out{first}")
     index = write_index(store, len(totals.shards), session.work)
     info = _incomplete(job, manifest) | _facts(totals, rejected, dropped) | index | {"complete": True}
     store.write(INFO, _as_json(info))
@@ -383,6 +385,7 @@ def _summary(store: Store, info: dict[str, Any], *, was_complete: bool) -> PackS
         shards=len(info["shards"]),
         rejected=info["rejected"],
         dropped=info["dropped"],
+        drop=info["job"]["drop"],
         clipped=info["clipped"],
         was_complete=was_complete,
     )

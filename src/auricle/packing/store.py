@@ -13,6 +13,7 @@ from typing import IO, Any, Protocol
 
 from auricle.errors import AuricleError
 from auricle.files import atomic_write, refused_writes_are_errors
+from auricle.packing.layout import INFO
 
 OPEN_FILES = 256  # that are kept open for reading, at most
 
@@ -21,6 +22,10 @@ class Store(Protocol):
     """A folder of files by their names, which may have slashes in them."""
 
     location: str
+
+    def exists(self) -> bool:
+        """Whether there is such a folder."""
+        ...
 
     def write(self, name: str, content: bytes) -> None:
         """Put a small file there."""
@@ -65,7 +70,11 @@ def store_of(location: str | Path) -> Store:
 
     try:
         system, root = fsspec.core.url_to_fs(str(location))
-    except (ImportError, ValueError) as error:
+    except ImportError as error:
+        raise AuricleError(
+            f"{location} cannot be opened: {error} (`pip install s3fs` for s3://, `gcsfs` for gs://, `adlfs` for az://)"
+        ) from error
+    except ValueError as error:
         raise AuricleError(f"{location} cannot be opened: {error}") from error
     return RemoteStore(system, root, str(location))
 
@@ -76,6 +85,10 @@ class LocalStore:
     def __init__(self, folder: Path) -> None:
         self.folder, self.location = folder, str(folder)
         self._opened = functools.lru_cache(OPEN_FILES)(self._open)
+
+    def exists(self) -> bool:
+        """Whether there is such a folder."""
+        return self.folder.is_dir()
 
     def _open(self, name: str) -> IO[bytes]:
         return (self.folder / name).open("rb", buffering=0)  # closed when nobody reads it any more
@@ -131,6 +144,11 @@ class RemoteStore:
 
     def __init__(self, system: Any, root: str, location: str) -> None:
         self._system, self._root, self.location = system, root.rstrip("/"), location.rstrip("/")
+
+    def exists(self) -> bool:
+        """Whether there is anything below that name."""
+        with self._said("look for", INFO):
+            return bool(self._system.exists(self._root))
 
     @contextlib.contextmanager
     def _said(self, what: str, name: str) -> Iterator[None]:

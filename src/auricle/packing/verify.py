@@ -84,6 +84,8 @@ def verify(
     """
     store = store_of(location)
     info = read_info(store)
+    if info is None and not store.exists():
+        raise PackError(f"{store.location} does not exist")
     if info is None or not info["complete"]:
         raise PackError(f"{store.location} is not a finished pack: it has no {INFO} that says so")
     table = index_of(store, info)

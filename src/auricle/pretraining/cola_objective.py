@@ -18,6 +18,7 @@ COLLAPSED_RANK = 2.0
 class ColaObjective(ViewsObjective):
     """COLA on views of two log-mel crops of each clip, or of one."""
 
+    tells_clips_apart = True
     network: COLA
 
     def __init__(self, recipe: Recipe, encoder: NormalisedEncoder, accelerator: Accelerator) -> None:

@@ -1,5 +1,6 @@
 """A recipe's sound: found, measured, decoded where it fits, cut into crops, gathered in batches, its level measured."""
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,20 +11,31 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from auricle import clips as clips_module
+from auricle.clips import Stretch, Stretches
 from auricle.crops import Crops
+from auricle.errors import AuricleError
 from auricle.models.spectrogram import NormalisedEncoder
 from auricle.models.statistics import normalisation_statistics
 from auricle.packing.reader import open_packed, pack_among
 from auricle.pretraining.batches import Batches, BucketedBatches, EqualBatches
-from auricle.pretraining.events import Decoding, Report
+from auricle.pretraining.events import Decoding, Remark, Report
 from auricle.pretraining.recipe import Recipe
 from auricle.processes import all_or_none, from_main, rank
 
+SILENCE = 0.1  # range of all log-mel values of silence, natural logarithms; dither has 0.004
 _GIB = 1 << 30
 
 
-def open_crops(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, report: Report) -> Crops:
-    """Find, measure and, when it fits, decode the recipe's audio; a pack is read as it lies."""
+def open_crops(
+    recipe: Recipe, encoder: NormalisedEncoder, folder: Path, report: Report, *, held_out: Crops | None = None
+) -> Crops:
+    """Find, measure and, when it fits, decode the recipe's audio without what is held out; a pack is read as it lies.
+
+    Raises
+    ------
+    AuricleError
+        When there is none that can be used, or none that is not held out.
+    """
     cutting = _cutting(recipe, encoder)
     with all_or_none():
         pack = pack_among(recipe.data)
@@ -33,6 +45,8 @@ def open_crops(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, report:
             stretches, lengths, rejected = clips_module.measure(
                 clips_module.find_stretches(recipe.data), sample_rate=encoder.sample_rate, workers=recipe.workers
             )
+            if held_out is not None and stretches:
+                stretches, lengths = _without(stretches, lengths, held_out.clips.stretches, report)
     if pack is not None:
         return _crops(recipe, packed.clips, packed, members=packed.members(recipe.seed))
     # What the main process decodes is for all, also for one that finds other files and will have to say so.
@@ -54,6 +68,31 @@ def open_crops(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, report:
         if rank() == 0:
             clips_module.write_rejected(clips.rejected, folder / "rejected.csv")
     return _crops(recipe, clips, reader)
+
+
+def _without(
+    found: list[Stretch], lengths: list[int], held_out: Stretches, report: Report
+) -> tuple[list[Stretch], list[int]]:
+    """Those that share no sound with any held-out stretch, with their lengths."""
+    spans: dict[Path, list[tuple[float, float]]] = {}
+    for stretch in held_out:
+        spans.setdefault(stretch.path.resolve(), []).append((stretch.start, _end_of(stretch)))
+    kept = [
+        (stretch, length)
+        for stretch, length in zip(found, lengths, strict=True)
+        if all(
+            stretch.start >= end or _end_of(stretch) <= start for start, end in spans.get(stretch.path.resolve(), ())
+        )
+    ]
+    if not kept:
+        raise AuricleError("nothing to train on: all of `data` is held out by `validation`")
+    if left_out := len(found) - len(kept):
+        report(Remark(f"held out: {left_out:,} of {len(found):,} recordings of `data` are in `validation`, too"))
+    return [stretch for stretch, _ in kept], [length for _, length in kept]
+
+
+def _end_of(stretch: Stretch) -> float:
+    return math.inf if stretch.end is None else stretch.end
 
 
 def open_validation(recipe: Recipe, encoder: NormalisedEncoder) -> Crops:
@@ -87,13 +126,21 @@ def _measured(recipe: Recipe, encoder: NormalisedEncoder, crops: Crops, *, paddi
     count = min(recipe.statistics_crops, len(crops))
 
     def log_mels() -> Iterator[Tensor]:
+        lowest, highest = math.inf, -math.inf
         for index in torch.split(torch.arange(count), recipe.batch_size):
             width = None if padding else max(int(crops.samples(index).max()), encoder.min_samples)
             waveform, clips = crops.read(index, width=width)
             lengths = None if padding else crops.lengths(clips).clamp_min(encoder.min_samples).to(encoder.mean.device)
             log_mel, frames = encoder.log_mel(waveform.to(encoder.mean.device), lengths)
             true = torch.arange(log_mel.shape[2], device=frames.device) < frames[:, None]
-            yield log_mel if padding else log_mel.transpose(1, 2)[true]
+            values = log_mel if padding else log_mel.transpose(1, 2)[true]
+            lowest, highest = min(lowest, float(values.min())), max(highest, float(values.max()))
+            yield values
+        if highest - lowest < SILENCE:
+            raise AuricleError(
+                f"the sound is silent in every random crop that was measured (crops of {recipe.crop_seconds:g} s: "
+                f"{count:,}): give more sound, or some without long silences"
+            )
 
     with torch.no_grad():
         return normalisation_statistics(log_mels())

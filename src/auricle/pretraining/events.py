@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from auricle.training import Decoding, Note
+from auricle.training import Decoding, Note, Remark
 
-__all__ = ["Decoding", "Event", "Held", "Note", "Plan", "Report", "Step"]
+__all__ = ["Decoding", "Event", "Held", "Note", "Plan", "Remark", "Report", "Step"]
 
 
 @dataclass(frozen=True)
@@ -54,5 +54,5 @@ class Held:
     watched: str
 
 
-Event = Plan | Step | Decoding | Held | Note
+Event = Plan | Step | Decoding | Held | Note | Remark
 Report = Callable[[Event], None]

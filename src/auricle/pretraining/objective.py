@@ -49,10 +49,13 @@ class Objective(ABC):
     sees_padding
         Whether the zeros that fill a crop up are sound to it. If not, batches may be bucketed by length, log-mel
         statistics are those of true frames, and its monitors can be had of validation data without training.
+    tells_clips_apart
+        Whether it learns by telling the clips of a batch from each other, for which there must be two.
     """
 
     family: ClassVar[type[NormalisedEncoder]]
     sees_padding: ClassVar[bool] = True
+    tells_clips_apart: ClassVar[bool] = False
     network: nn.Module
 
     def __init__(self, recipe: Recipe, encoder: NormalisedEncoder, accelerator: Accelerator) -> None:

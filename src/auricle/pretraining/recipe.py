@@ -135,6 +135,11 @@ def load_recipe(source: str | Path, overrides: Iterable[str] | Mapping[str, Any]
     RecipeError
         For an unknown recipe, an unknown key (naming the nearest one) or a value out of range.
     """
+    if "=" in str(source) and not Path(source).exists():
+        raise RecipeError(
+            f"{source} is no recipe: the name of one comes first, or its file, and what is changed in it after it, as "
+            f"in byola-2022 {source}"
+        )
     values = settings.read_yaml(source, package=_PACKAGE, kind="recipe")
     name = str(values.get("name", source))
     changes: dict[str, Any] = {}

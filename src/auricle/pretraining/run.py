@@ -13,7 +13,7 @@ gives the same weights as one that was not, bit for bit on a CPU with the same t
 
 import itertools
 import math
-import shutil
+import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from auricle import processes, run_folder
+from auricle.clips import remove_decoded
 from auricle.crops import Crops
 from auricle.errors import AuricleError, Interrupted
 from auricle.models import registry
@@ -34,9 +35,10 @@ from auricle.pretraining import agreement, corpus
 from auricle.pretraining.batches import Batches
 from auricle.pretraining.byol_objective import ByolObjective
 from auricle.pretraining.cola_objective import ColaObjective
-from auricle.pretraining.events import Event, Held, Note, Plan, Report, Step
+from auricle.pretraining.events import Event, Held, Note, Plan, Remark, Report, Step
 from auricle.pretraining.objective import Batch, Objective
 from auricle.pretraining.recipe import Recipe, RecipeError, load_recipe
+from auricle.pretraining.start import AUDIO, folder_undone, undone
 from auricle.pretraining.validation import Validation
 from auricle.pretraining.wav2vec_objective import Wav2VecObjective
 from auricle.processes import gather_rows, rows_of_batch
@@ -73,6 +75,7 @@ class _Run:
     encoder: NormalisedEncoder
     objective: Objective
     optimizer: torch.optim.Optimizer
+    steps: int
     step: int = 0
 
     def save(self) -> None:
@@ -82,7 +85,8 @@ class _Run:
         memory, memory_values = self.objective.memory()
         tensors |= optimizer_tensors(self.optimizer) | memory
         statistics = {"mean": float(self.encoder.mean), "std": float(self.encoder.std)}
-        values = {"step": self.step, "environment": environment(), **memory_values, **statistics}
+        length = {"step": self.step, "steps": self.steps, "epochs": self.recipe.epochs}
+        values = {**length, "environment": environment(), **memory_values, **statistics}
         save_state(
             self.folder / "checkpoints", self.step, TrainingState(tensors, values), keep=self.recipe.keep_checkpoints
         )
@@ -137,9 +141,9 @@ def pretrain(recipe: Recipe, folder: Path, *, go_on: bool = False, report: Repor
         When the folder already holds a run, no audio is usable, the loss is no longer finite, or the processes that
         train together differ in what they were given, or lose each other.
     Interrupted
-        After Ctrl-C or SIGTERM, when the state has been saved.
+        After Ctrl-C or SIGTERM, when the state has been saved, or before there was one.
     """
-    with processes.in_contact(_resumption(folder)):
+    with processes.in_contact(_resumption(folder)), folder_undone(folder):
         with processes.all_or_none():
             if (folder / "recipe.yaml").exists():
                 _refuse_another_run(recipe, folder, go_on=go_on)
@@ -157,7 +161,10 @@ def resume(folder: Path, *, report: Report = _say_nothing) -> Path:
 
 
 def _resumption(folder: Path) -> str:
-    return f"auricle pretrain --resume {folder}"
+    arguments = f"auricle pretrain --resume {folder}"
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return arguments
+    return f"torchrun [its options as before] -m {arguments}"
 
 
 def _refuse_another_run(recipe: Recipe, folder: Path, *, go_on: bool) -> None:
@@ -181,16 +188,31 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
     if not main:
         report = _say_nothing
     agreement.refuse_different_setups(recipe)
-    with run_folder.owned(folder, say=lambda text: report(Note(text))):
+    with (
+        run_folder.owned(folder, say=lambda text: report(Note(text))),
+        undone(folder, go_on=_resumption(folder)),
+    ):
         with processes.all_or_none():
             encoder = build_encoder(recipe)
         state = agreement.newest_state(folder / "checkpoints")
-        crops = corpus.open_crops(recipe, encoder, folder, report)
+        if state is not None and _is_complete(recipe, state):
+            report(Remark(f"complete already at step {state.values['step']:,}, nothing to do"))
+            if main:
+                remove_decoded(folder / AUDIO)
+            return folder / "model"
+        held_out = _open_held_out(recipe, encoder)
+        crops = corpus.open_crops(recipe, encoder, folder, report, held_out=held_out)
         agreement.refuse_different_data(crops)
         with processes.all_or_none():
             batches = corpus.batches_of(recipe, crops)
+            if OBJECTIVES[recipe.objective].tells_clips_apart and len(crops.clips) < 2:
+                raise AuricleError(
+                    f"{recipe.objective} learns to tell clips apart and needs two of them at least: `data` has one of "
+                    f"at most {recipe.clip_seconds:g} s"
+                )
         steps = recipe.steps or math.ceil((recipe.epochs or 0) * batches.per_epoch / recipe.accumulate)
-        run = _prepare(recipe, encoder, folder, accelerator)
+        run = _prepare(recipe, encoder, folder, accelerator, steps)
+        validation = None if held_out is None else Validation(recipe, run.objective, held_out, accelerator)
         if state is not None:
             run.restore(state)
             for difference in environment_differences(state.values["environment"]):
@@ -208,14 +230,22 @@ def _train(recipe: Recipe, folder: Path, report: Report) -> Path:
                 if state is None:
                     recipe.write(folder / "recipe.yaml")
                     run.save()
-        report(_plan(run, crops, batches, steps))
-        _loop(run, crops, batches, steps, metrics, report)
+        report(_plan(run, crops, batches))
+        _loop(run, crops, batches, validation, metrics, report)
         if main:
-            shutil.rmtree(folder / "audio", ignore_errors=True)
+            remove_decoded(folder / AUDIO)
     return folder / "model"
 
 
-def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator) -> _Run:
+def _is_complete(recipe: Recipe, state: TrainingState) -> bool:
+    """Whether nothing is left to train, as far as that can be told before the sound is looked at."""
+    steps = recipe.steps
+    if steps is None and state.values.get("epochs") == recipe.epochs:
+        steps = state.values["steps"]
+    return steps is not None and state.values["step"] >= steps
+
+
+def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerator: Accelerator, steps: int) -> _Run:
     """Networks and optimiser on their device."""
     torch.manual_seed(recipe.seed)
     objective = OBJECTIVES[recipe.objective](recipe, encoder, accelerator)
@@ -228,16 +258,17 @@ def _prepare(recipe: Recipe, encoder: NormalisedEncoder, folder: Path, accelerat
     optimizer = torch.optim.Adam(
         trained, lr=recipe.learning_rate, betas=recipe.adam_betas, weight_decay=recipe.weight_decay, fused=True
     )
-    return _Run(recipe, folder, accelerator, encoder, objective, optimizer)
+    return _Run(recipe, folder, accelerator, encoder, objective, optimizer, steps)
 
 
-def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: MetricsFile, report: Report) -> None:
-    """Train from the run's step to `steps`."""
-    recipe, accelerator = run.recipe, run.accelerator
+def _loop(
+    run: _Run, crops: Crops, batches: Batches, validation: Validation | None, metrics: MetricsFile, report: Report
+) -> None:
+    """Train from the run's step to its last."""
+    recipe, accelerator, steps = run.recipe, run.accelerator, run.steps
     objective = run.objective
     network, optimizer = accelerator.prepare(objective.network, run.optimizer)
     network.train()
-    validation = _open_validation(run)
     first, last = run.step * recipe.accumulate, steps * recipe.accumulate
     ahead, mine = itertools.tee(map(batches.index, range(first, last)))
     stream = crops.stream(
@@ -250,7 +281,7 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
         _validate(run, validation, network, report)
     total, since, seen, clock = torch.zeros((), device=accelerator.device), 0, 0, time.perf_counter()
     collapsed = False
-    with stop_requests() as stop:
+    with stop_requests(lambda: report(Remark("stopping after this step, which is saved …"))) as stop:
         for index, (waveform, clips) in zip(mine, stream, strict=True):
             rate = learning_rate_at(
                 run.step, peak=recipe.learning_rate, warmup=recipe.warmup_steps, total=steps, schedule=recipe.schedule
@@ -316,14 +347,13 @@ def _loop(run: _Run, crops: Crops, batches: Batches, steps: int, metrics: Metric
                 raise stopped
 
 
-def _open_validation(run: _Run) -> Validation | None:
-    recipe = run.recipe
+def _open_held_out(recipe: Recipe, encoder: NormalisedEncoder) -> Crops | None:
     if not recipe.validation:
         return None
     with processes.all_or_none():
-        crops = corpus.open_validation(recipe, run.encoder)
+        crops = corpus.open_validation(recipe, encoder)
     agreement.refuse_different_data(crops)
-    return Validation(recipe, run.objective, crops, run.accelerator)
+    return crops
 
 
 def _validate(run: _Run, validation: Validation | None, network: nn.Module, report: Report) -> None:
@@ -338,7 +368,7 @@ def _validate(run: _Run, validation: Validation | None, network: nn.Module, repo
     report(Held(run.step, run.objective.in_words(found)))
 
 
-def _plan(run: _Run, crops: Crops, batches: Batches, steps: int) -> Plan:
+def _plan(run: _Run, crops: Crops, batches: Batches) -> Plan:
     clips = crops.clips
     return Plan(
         files=clips.files,
@@ -349,7 +379,7 @@ def _plan(run: _Run, crops: Crops, batches: Batches, steps: int) -> Plan:
         padding_share=batches.padding_share,
         mean=float(run.encoder.mean),
         std=float(run.encoder.std),
-        steps=steps,
+        steps=run.steps,
         batch_size=run.recipe.batch_size,
         first_step=run.step,
     )

@@ -23,7 +23,7 @@ def heat(axes: Axes, values: NDArray[np.float64], columns: Sequence[str], *, top
         share = min(max(value / top, 0.0), 1.0)
         axes.fill_between([column - 0.48, column + 0.48], row - 0.47, row + 0.47, color=_COLOURS(share), linewidth=0)
         ink = "#111111" if share > _DARK else "#ffffff"
-        shown = f"{value:.2f}".replace("-", "−")
+        shown = f"{value:z.2f}".replace("-", "−")
         axes.text(column, row, shown, ha="center", va="center_baseline", fontsize=7, color=ink)
     slanted = _LETTER * max((len(name) for name in columns), default=0) > width / max(count, 1)
     axes.set_xticks(range(count), columns, rotation=38 if slanted else 0, ha="left" if slanted else "center")

@@ -14,10 +14,10 @@ from auricle.comparisons import Judged, judged
 from auricle.projection import PALETTE
 from auricle.report.page import figure
 from auricle.report.svg import FAINT, INK, PAPER, as_svg, page_figure
-from auricle.score_tables import listed
 from auricle.study.outcome import Outcome, Row
 from auricle.study.summary import points
 from auricle.transfer.task import Task
+from auricle.words import listed
 
 _CAPTION = (
     "The matched diet minus another one, clip by clip over the same test clips, in percentage points of accuracy "

@@ -5,9 +5,21 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from auricle.pretraining.events import Decoding, Note, Plan, Step
-from auricle.work_events import Embedding, Notice, Work
+from auricle.work_events import Embedding, Notice, Share, Work, WorkEvent
 
-__all__ = ["Data", "Embedding", "End", "Event", "Notice", "Pretraining", "Report", "Said", "Work", "say_nothing"]
+__all__ = [
+    "Data",
+    "Embedding",
+    "End",
+    "Event",
+    "Notice",
+    "Pretraining",
+    "Report",
+    "Said",
+    "Share",
+    "Work",
+    "say_nothing",
+]
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class End:
     in_short: tuple[str, ...] = ()
 
 
-Event = Data | Said | Pretraining | Work | Embedding | Notice | End
+Event = Data | Said | Pretraining | WorkEvent | End
 Report = Callable[[Event], None]
 
 

@@ -13,11 +13,11 @@ from statistics import fmean
 
 from auricle.comparisons import Comparison, Judged, judged
 from auricle.report.page import band, line, note, table, text
-from auricle.score_tables import listed
 from auricle.study.effect import Effect
 from auricle.study.likeness import Likenesses
 from auricle.study.outcome import Outcome, Row
 from auricle.study.summary import points
+from auricle.words import listed
 
 _NOTE = (
     "Section II-C of Ogg (2025). Differences are of the first encoder less the second, clip by clip over the same test "

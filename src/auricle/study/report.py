@@ -11,7 +11,6 @@ from auricle.explore.excerpts import excerpts
 from auricle.explore.html_map import sound_map, style_and_script
 from auricle.files import atomic_write
 from auricle.report.page import Section, duration, facts, figure, note, page, text
-from auricle.score_tables import listed
 from auricle.study import effect, figures, hypotheses, summary, tables
 from auricle.study.analyses import Picture
 from auricle.study.effect import Effect
@@ -22,6 +21,7 @@ from auricle.study.outcome import Outcome
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
 from auricle.transfer.task import clips_of
+from auricle.words import listed
 
 
 def write_report(outcome: Outcome, path: Path) -> None:

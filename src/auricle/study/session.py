@@ -24,7 +24,7 @@ from auricle.transfer.probing import Probed, ProbePlan, probe
 from auricle.transfer.task import Task
 
 WORLD_VERSION = 1
-REPORT_VERSION = 2
+REPORT_VERSION = 3
 RESULTS = ("results.parquet", "results.csv")
 REPORT = "report.html"
 DEFINITION = "study.yaml"
@@ -211,7 +211,14 @@ class Session:
         """Scores of every encoder on every task that it was embedded for; `what` says of how many."""
         pieces = [(entry, task) for task in tasks for entry in embedded[task.name]]
         probed = [
-            probe(self.stages, plan, entry, task, device=self.device)
+            probe(
+                self.stages,
+                plan,
+                entry,
+                task,
+                device=self.device,
+                progress=lambda share: self.tell(events.Share(share)),
+            )
             for entry, task in self.each(
                 f"probing {what}", pieces, lambda piece: f"{piece[1].name}, {piece[0].encoder.label}"
             )

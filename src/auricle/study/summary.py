@@ -7,10 +7,10 @@ import itertools
 from collections.abc import Iterator, Sequence
 
 from auricle.comparisons import judged
-from auricle.score_tables import listed
 from auricle.study.encoders import Training
 from auricle.study.outcome import Gain, Outcome
 from auricle.transfer.task import Task
+from auricle.words import listed
 
 
 def sentences(outcome: Outcome) -> list[str]:

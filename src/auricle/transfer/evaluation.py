@@ -23,7 +23,7 @@ from auricle.transfer.bootstrap import REPLICATES, Floats, PairedDifference, pai
 from auricle.transfer.few_shot import DRAWS, shots
 from auricle.transfer.fitted import FittedProbe
 from auricle.transfer.knn import vote
-from auricle.transfer.probe import ProbeSettings
+from auricle.transfer.probe import ProbeSettings, Progress, say_nothing
 from auricle.transfer.protocols import Protocol
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.scoring import Scores, score
@@ -124,6 +124,7 @@ def evaluate(
     replicates: int = REPLICATES,
     keep_probes: bool = False,
     device: str | torch.device = "cpu",
+    progress: Progress = say_nothing,
 ) -> Evaluation:
     """Score one representation on one task.
 
@@ -165,6 +166,8 @@ def evaluate(
         Whether to keep the probes, calibrated.
     device
         Where to train.
+    progress
+        Is told how much of the training is over.
 
     Raises
     ------
@@ -194,7 +197,9 @@ def evaluate(
         scores = [np.concatenate([part.scores for part in of_seed]) for of_seed in votes]
         neighbours = {part.neighbours for of_seed in votes for part in of_seed}
     else:
-        selected = select_probes(x, targets, list(zip(seeds, parts, strict=True)), settings, layers=layers)
+        selected = select_probes(
+            x, targets, list(zip(seeds, parts, strict=True)), settings, layers=layers, progress=progress
+        )
         scores = [np.concatenate([probe.test_scores(x) for probe in of_seed]) for of_seed in selected]
         if keep_probes:
             probes = [probe.fitted(x) for of_seed in selected for probe in of_seed]

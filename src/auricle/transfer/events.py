@@ -1,20 +1,21 @@
 """What an evaluation reports while it works; libraries print nothing."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from auricle.work_events import Embedding, Notice, Work
+from auricle.work_events import Embedding, Notice, Share, Work, WorkEvent
 
-__all__ = ["Embedding", "End", "Event", "Notice", "Plan", "Report", "Work", "say_nothing"]
+__all__ = ["Embedding", "End", "Event", "Notice", "Plan", "Report", "Share", "Work", "say_nothing"]
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is evaluated: the name and number of clips of each task, and how many models."""
+    """What is evaluated: how many models, each task by name with its number of clips, and the classes of own ones."""
 
     models: int
     clips: dict[str, int]
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class End:
     results: Path
 
 
-Event = Plan | Work | Embedding | Notice | End
+Event = Plan | WorkEvent | End
 Report = Callable[[Event], None]
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from auricle import randomness
 from auricle.errors import AuricleError
+from auricle.words import counted
 
 FOLDS = 5
 NEEDED = 3  # folds that a class has to be in: when two are tested and select, one trains
@@ -53,7 +54,7 @@ def stratified_folds(
     if has < needed:
         what = "group" if groups is not None else "clip"
         raise AuricleError(
-            f"{source}: {scarcest!r} has {has} {what}{'' if has == 1 else 's'} only, and a class needs at least "
+            f"{source}: {scarcest!r} has {counted(has, what)} only, and a class needs at least "
             f"{needed}, to train, select and test: label more, or leave the class out"
         )
     stratum = np.unique(np.array([str(name) for name in strata]), return_inverse=True)[1]

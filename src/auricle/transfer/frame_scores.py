@@ -6,6 +6,7 @@ The bootstrap draws recordings, or whole groups of them.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,21 +49,25 @@ class ScoredRecording:
     times: Floats
     scores: NDArray[np.float32]
 
-    @property
+    @cached_property
     def hop(self) -> float:
         """Seconds from frame to frame."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 1.0
 
+    def filter_frames(self, smoothing: float) -> int:
+        """Frames of a median filter of so many seconds, an odd number."""
+        return 2 * round(smoothing / self.hop / 2) + 1
+
     def events(self, seed: int, label: int, threshold: float, smoothing: float = 0.0) -> Spans:
         """Where a class is predicted."""
         active = self.scores[seed, :, label] >= threshold
-        active = smoothed(active, 2 * round(smoothing / self.hop / 2) + 1)
+        active = smoothed(active, self.filter_frames(smoothing))
         return events_of(active, self.times, hop=self.hop, annotated=self.timeline.annotated)
 
     def segment_counts(self, label: int, predicted: Spans) -> Counts:
         """Of one-second segments."""
         real, taken = touched(self.timeline.active[label]), touched(predicted)
-        return np.array([len(np.intersect1d(real, taken)), len(real), len(taken)], dtype=np.float64)
+        return np.array([len(np.intersect1d(real, taken, assume_unique=True)), len(real), len(taken)], dtype=np.float64)
 
     def onset_counts(self, label: int, predicted: Spans) -> Counts:
         """Of events by their beginnings."""
@@ -98,6 +103,8 @@ def choose_decisions(recordings: Sequence[ScoredRecording], seed: int) -> Decisi
     seed
         Position of the seed whose scores count.
     """
+    # Of filters that are the same for these frames the shortest stands for all.
+    filters = {tuple(one.filter_frames(seconds) for one in recordings): seconds for seconds in reversed(SMOOTHING)}
     chosen: list[tuple[float, float, float]] = []
     for label in range(recordings[0].scores.shape[2]):
         known = np.concatenate([one.scores[seed, one.timeline.knows(one.times), label] for one in recordings])
@@ -105,7 +112,7 @@ def choose_decisions(recordings: Sequence[ScoredRecording], seed: int) -> Decisi
         for_segments: list[tuple[float, float, float]] = []
         for_events: list[tuple[float, float, float]] = []
         for threshold in thresholds:
-            for smoothing in SMOOTHING:
+            for smoothing in filters.values():
                 spans = [one.events(seed, label, threshold, smoothing) for one in recordings]
                 onsets = sum(one.onset_counts(label, span) for one, span in zip(recordings, spans, strict=True))
                 for_events.append((_f1_or_nothing(onsets), threshold, smoothing))

@@ -23,7 +23,7 @@ from auricle.transfer.bootstrap import REPLICATES
 from auricle.transfer.evaluation import Evaluation, result_rows
 from auricle.transfer.frame_scores import Decisions, ScoredRecording, choose_decisions, score_recordings
 from auricle.transfer.frame_sets import Frames, recordings_of
-from auricle.transfer.probe import ProbeSettings
+from auricle.transfer.probe import ProbeSettings, Progress, say_nothing
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.selection import select_probes
 from auricle.transfer.splits import Partition, of_clips, partitions
@@ -52,6 +52,7 @@ def evaluate_frames(
     replicates: int = REPLICATES,
     keep_probes: bool = False,
     device: str | torch.device = "cpu",
+    progress: Progress = say_nothing,
 ) -> Evaluation:
     """Score frame embeddings on a task over time.
 
@@ -81,6 +82,8 @@ def evaluate_frames(
         Whether to keep the probes, calibrated.
     device
         Where to train.
+    progress
+        Is told how much of the training is over.
 
     Returns
     -------
@@ -108,7 +111,9 @@ def evaluate_frames(
     for of_seed in parts_of_frames:
         refuse_unlearnable(targets, of_seed, manifest.source)
     vectors = torch.from_numpy(x).to(device)
-    selected = select_probes(vectors, targets, list(zip(seeds, parts_of_frames, strict=True)), settings)
+    selected = select_probes(
+        vectors, targets, list(zip(seeds, parts_of_frames, strict=True)), settings, progress=progress
+    )
     probes = [probe.fitted(vectors) for of_seed in selected for probe in of_seed] if keep_probes else []
     layers = [[(probe.weight.cpu().numpy(), probe.bias.cpu().numpy()) for probe in of_seed] for of_seed in selected]
     del vectors, x, selected

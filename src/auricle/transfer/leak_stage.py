@@ -9,7 +9,7 @@ from auricle.transfer.frame_sets import recordings_of
 from auricle.transfer.leaks import find_leaks
 from auricle.transfer.task import Task
 
-LEAKS_VERSION = 1
+LEAKS_VERSION = 2
 LEAKS = "leaks.parquet"
 
 

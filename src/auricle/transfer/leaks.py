@@ -5,7 +5,7 @@ sides, files that are the same byte for byte, and near-duplicates (:mod:`auricle
 """
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from auricle.files import atomic_write
 from auricle.manifest import Manifest, ManifestError
-from auricle.manifest_format import write_table
+from auricle.manifest_format import TYPES, write_table
 from auricle.models.encoder import Encoder
 from auricle.near_duplicates import NearSearch
 
@@ -59,8 +59,9 @@ class LeakReport:
     Attributes
     ----------
     table
-        One row per pair: ``kind``, ``first``, ``second`` (paths), ``first_side``, ``second_side``, ``similarity``,
-        ``shift`` (seconds), ``shared``, ``known`` (whether it is officially so).
+        One row per pair: ``kind``, ``first`` (path), ``first_start`` and ``first_end`` (seconds, where the clips have
+        them), ``first_side``, the same of ``second``, ``similarity``, ``shift`` (seconds), ``shared``, ``known``
+        (whether it is officially so).
     sentences
         One for each kind, also for what was not found.
     """
@@ -77,7 +78,8 @@ class LeakReport:
         """The sentences, and the first pairs that are no official exception."""
         pairs = [row for row in self.table.to_pylist() if not row["known"]]
         lines = [
-            f"  {row['kind']}: {row['first']} ({row['first_side']}) = {row['second']} ({row['second_side']})"
+            f"  {row['kind']}: {_words(row, 'first')} ({row['first_side']}) = {_words(row, 'second')} "
+            f"({row['second_side']})"
             for row in pairs[:most]
         ]
         more = [f"  {len(pairs) - most:,} more pairs: --out FILE.csv writes all"] if len(pairs) > most else []
@@ -171,7 +173,7 @@ def find_leaks(
         or (cluster_of[leak.first] == cluster_of[leak.second] and cluster_of[leak.first] in straddling)
         for leak in leaks
     ]
-    return LeakReport(_table(leaks, paths, sides, known), tuple(sentence for sentence in sentences if sentence))
+    return LeakReport(_table(leaks, manifest, sides, known), tuple(sentence for sentence in sentences if sentence))
 
 
 def _is_answer(manifest: Manifest) -> bool:
@@ -253,6 +255,12 @@ def _said_of_near(found: Sequence[Leak], search: NearSearch, side: str) -> str:
     return sentence
 
 
+def _words(row: Mapping[str, Any], which: str) -> str:
+    """A clip of a pair: its path, and where it starts if it is a part."""
+    start = row.get(f"{which}_start")
+    return row[which] if start is None else f"{row[which]} from {start:g} s"
+
+
 def _said(leaks: Collection[object], one: str, many: str, kind: Kind) -> str:
     if not leaks:
         return f"{kind}: none"
@@ -282,13 +290,18 @@ def _some(values: Sequence[str], most: int = 4) -> str:
     return ", ".join(values[:most]) + (", …" if len(values) > most else "")
 
 
-def _table(leaks: Sequence[Leak], paths: Sequence[str], sides: Sequence[str], known: Sequence[bool]) -> pa.Table:
-    columns: dict[str, pa.Array] = {
-        "kind": pa.array([leak.kind for leak in leaks], pa.string()),
-        "first": pa.array([paths[leak.first] for leak in leaks], pa.string()),
-        "second": pa.array([paths[leak.second] for leak in leaks], pa.string()),
-        "first_side": pa.array([sides[leak.first] for leak in leaks], pa.string()),
-        "second_side": pa.array([sides[leak.second] for leak in leaks], pa.string()),
+def _table(leaks: Sequence[Leak], manifest: Manifest, sides: Sequence[str], known: Sequence[bool]) -> pa.Table:
+    """One row per pair; where clips are parts of recordings also which parts."""
+    columns: dict[str, pa.Array] = {"kind": pa.array([leak.kind for leak in leaks], pa.string())}
+    for which in ("first", "second"):
+        rows = [getattr(leak, which) for leak in leaks]
+        for name in ("path", "start", "end"):
+            if manifest.has(name):
+                title = which if name == "path" else f"{which}_{name}"
+                values = manifest.column(name)
+                columns[title] = pa.array([values[row] for row in rows], TYPES[name])
+        columns[f"{which}_side"] = pa.array([sides[row] for row in rows], pa.string())
+    columns |= {
         "similarity": pa.array([leak.similarity for leak in leaks], pa.float64()),
         "shift": pa.array([leak.shift for leak in leaks], pa.float64()),
         "shared": pa.array([leak.shared for leak in leaks], pa.string()),

@@ -20,7 +20,7 @@ from auricle.models.encoder import Encoder
 from auricle.transfer.detections import Detection, detections
 from auricle.transfer.saved_probe import SavedProbe
 from auricle.transfer.scored_encoder import ScoredEncoder
-from auricle.transfer.selection_tables import write_audacity, write_csv, write_parquet, write_raven
+from auricle.transfer.selection_tables import is_events, write_audacity, write_csv, write_parquet, write_raven
 
 SCORES_SUFFIX = ".scores.parquet"
 OVERLAP = 0.5  # share of a window that the next one hears too, where no hop is given
@@ -38,6 +38,8 @@ class PredictSummary:
         The events.
     events, recordings
         How many, in how many recordings.
+    heard
+        How many recordings were given.
     scored
         The file of scores, of every window.
     """
@@ -45,6 +47,7 @@ class PredictSummary:
     out: Path
     events: int
     recordings: int
+    heard: int
     scored: EmbedSummary
 
 
@@ -94,8 +97,8 @@ def predict(
     Raises
     ------
     AuricleError
-        When the probe predicts a number instead of classes, an argument is out of range, `out` is of another job, or no
-        recording can be read.
+        When the probe predicts a number instead of classes, an argument is out of range, `out` is of another job or
+        something else than events, or no recording can be read.
     """
     out = Path(out)
     probe = saved.probe
@@ -110,6 +113,8 @@ def predict(
     scores = out.with_name((out.stem if out.suffix else out.name) + SCORES_SUFFIX)
     if out.exists() and not scores.exists():
         raise AuricleError(f"{out} exists, without the {scores.name} it would be made of; delete it or choose another")
+    if out.is_file() and not is_events(out):
+        raise AuricleError(f"{out} is there and holds no events of a probe: it stays as it is, choose another file")
     window = saved.window if window is None else window
     scored = embed_manifest(
         ScoredEncoder(encoder, probe).eval(),
@@ -133,7 +138,7 @@ def predict(
         )
     )
     events = _write(found, out, program, manifest, pq.read_schema(scores), high=encoder.sample_rate / 2)
-    return PredictSummary(out, events, len(found.paths), scored)
+    return PredictSummary(out, events, len(found.paths), len(set(manifest.column("path"))), scored)
 
 
 def _refuse_bad_suffix(out: Path, program: Program, manifest: Manifest) -> None:

@@ -14,7 +14,9 @@ from torch.nn import functional
 
 from auricle.transfer.probe_settings import ProbeSettings as ProbeSettings
 from auricle.transfer.probe_stack import ProbeData as ProbeData
+from auricle.transfer.probe_stack import Progress as Progress
 from auricle.transfer.probe_stack import Rows, Stack
+from auricle.transfer.probe_stack import say_nothing as say_nothing
 from auricle.transfer.targets import Kind
 from auricle.transfer.vectors import in_pieces
 
@@ -64,6 +66,7 @@ def train_probes(
     outputs: int,
     settings: ProbeSettings,
     layers: int = 1,
+    progress: Progress = say_nothing,
 ) -> TrainedProbes:
     """Train linear probes.
 
@@ -86,6 +89,8 @@ def train_probes(
     layers
         How many layers of an encoder embeddings are, side by side; each probe then learns how to weigh them
         (`auricle.transfer.mixed_layers`).
+    progress
+        Is told the share of epochs that is over; training may end before the last.
 
     Raises
     ------
@@ -95,11 +100,15 @@ def train_probes(
     stacks = _stacks(probes, outputs * embeddings.shape[1])
     trained: list[tuple[list[int], TrainedProbes]] = []
     with torch.no_grad():
-        for bundles in stacks:
+        for number, bundles in enumerate(stacks):
+
+            def of_all(share: float, number: int = number) -> None:
+                progress((number + share) / len(stacks))
+
             stack = Stack(
                 embeddings, targets, probes, bundles, kind=kind, outputs=outputs, settings=settings, layers=layers
             )
-            stack.train()
+            stack.train(of_all)
             members = [probe for bundle in bundles for probe in bundle]
             found = TrainedProbes(*stack.best_layers(), stack.best_epoch, torch.stack(stack.history), stack.best_score)
             trained.append((members, found))

@@ -5,7 +5,7 @@ whose batch is gathered and multiplied once. A probe that has stopped leaves the
 by it.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -55,6 +55,13 @@ class ProbeData:
     def bundle(self) -> tuple[bytes, bytes, int, int | None]:
         """What probes that see the same clips in the same order have in common."""
         return self.train.tobytes(), self.valid.tobytes(), self.seed, self.fold
+
+
+Progress = Callable[[float], None]
+
+
+def say_nothing(share: float) -> None:
+    """The default progress."""
 
 
 class Stack:
@@ -133,8 +140,8 @@ class Stack:
 
     # --- training ---------------------------------------------------------------------------------------------------
 
-    def train(self) -> None:
-        """Train until the last epoch, or until all have stopped.
+    def train(self, progress: Progress) -> None:
+        """Train until the last epoch, or until all have stopped; `progress` is told the share of epochs that is over.
 
         Raises
         ------
@@ -165,6 +172,7 @@ class Stack:
                 self._judge(bundle, seat, member, epoch=epoch, improved=improved)
             self._let_go(torch.isfinite(loss).tolist(), seated, epoch)
             self._close_ranks()
+            progress((epoch + 1) / self.settings.epochs)
             if not self.bundles:
                 break
 

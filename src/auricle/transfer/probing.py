@@ -27,7 +27,7 @@ from auricle.transfer.evaluation import Evaluation, evaluate
 from auricle.transfer.few_shot import shots
 from auricle.transfer.frames import evaluate_frames, refuse_unfit
 from auricle.transfer.paired import answers_of, compared_by, paired_answers, permutations_for
-from auricle.transfer.probe import ProbeSettings
+from auricle.transfer.probe import ProbeSettings, Progress, say_nothing
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.splits import of_clips, partitions
 from auricle.transfer.targets import refuse_unlearnable, targets_of
@@ -138,7 +138,7 @@ def refuse_hopeless(plan: ProbePlan, task: Task) -> None:
     chosen = protocol_named(plan.protocol)
     seeds = chosen.seeds if plan.seeds is None else plan.seeds
     if not seeds:
-        raise AuricleError("no seeds are given: a score needs at least one")
+        raise AuricleError("a score needs at least one seed: give one or more")
     seed = seeds[0] if plan.k is None else 0
     targets = targets_of(task.manifest, kind=task.kind, positive=task.positive)
     parts = partitions(task.manifest, division=chosen.division, seed=seed)
@@ -156,13 +156,19 @@ def _refuse_shots_over_time(plan: ProbePlan, task: Task) -> None:
 
 
 def probe(
-    stages: Stages, plan: ProbePlan, embedded: Embedded[CandidateT], task: Task, *, device: torch.device
+    stages: Stages,
+    plan: ProbePlan,
+    embedded: Embedded[CandidateT],
+    task: Task,
+    *,
+    device: torch.device,
+    progress: Progress = say_nothing,
 ) -> Probed[CandidateT]:
-    """Score one encoder on one task, unless it is done."""
+    """Score one encoder on one task, unless it is done; `progress` is told how much of the training is over."""
     encoder = embedded.encoder
 
     def work(folder: Path) -> dict[str, Any]:
-        found, left_out = (_over_time if task.kind == "frames" else _by_clip)(plan, embedded, task, device)
+        found, left_out = (_over_time if task.kind == "frames" else _by_clip)(plan, embedded, task, device, progress)
         predictions = found.predictions
         fingerprint = task.fingerprint
         results.write(
@@ -184,7 +190,9 @@ def probe(
     return Probed(encoder, task, stages.run(stage, work), stage.key)
 
 
-def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
+def _by_clip(
+    plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device, progress: Progress
+) -> tuple[Evaluation, int]:
     """Score a task of clips; how many of its clips could not be embedded."""
     assert task.kind != "frames"
     clips, vectors, manifest, rows = learnt_from(embedded, task)
@@ -196,6 +204,7 @@ def _by_clip(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch
             k=plan.k,
             rows=rows,
             layers=embedded.weighed_layers,
+            progress=progress,
             **_asked(plan, embedded, task, device),
         )
     # Clips that could not be embedded are missing, but what is there keeps its number.
@@ -233,13 +242,15 @@ def learnt_from(
     return clips, vectors, task.manifest, np.where(clips >= 0, task.rows[clips], -1)
 
 
-def _over_time(plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device) -> tuple[Evaluation, int]:
+def _over_time(
+    plan: ProbePlan, embedded: Embedded[Any], task: Task, device: torch.device, progress: Progress
+) -> tuple[Evaluation, int]:
     """Score a task of frames; how many annotated segments are in recordings that could not be embedded."""
     _refuse_shots_over_time(plan, task)
     frames, there = embedded.frames_of(task)
     rows = [row for row, path in enumerate(task.manifest.column("path")) if path in there]
     manifest = task.manifest if len(rows) == len(task.manifest) else task.manifest.select(rows)
-    found = evaluate_frames(frames, manifest, **_asked(plan, embedded, task, device))
+    found = evaluate_frames(frames, manifest, progress=progress, **_asked(plan, embedded, task, device))
     return found, len(task.manifest) - len(rows)
 
 

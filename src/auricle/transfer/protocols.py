@@ -163,5 +163,5 @@ def protocol(name: str) -> Protocol:
         When there is none.
     """
     if name not in PROTOCOLS:
-        raise AuricleError(f"there is no protocol {name!r}; choose {' or '.join(PROTOCOLS)}")
+        raise AuricleError(f"there is no protocol {name!r}; choose {', '.join(PROTOCOLS)}")
     return PROTOCOLS[name]

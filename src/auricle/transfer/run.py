@@ -27,7 +27,7 @@ from auricle.stages import Stages
 from auricle.transfer import clip_sets
 from auricle.transfer.clip_sets import Embedded
 from auricle.transfer.contestants import Contestant, find_contestants
-from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Work, say_nothing
+from auricle.transfer.events import Embedding, End, Notice, Plan, Report, Share, Work, say_nothing
 from auricle.transfer.fitting import fit_probe
 from auricle.transfer.leak_stage import leaks_of
 from auricle.transfer.probing import (
@@ -129,13 +129,14 @@ def evaluate_models(
     Raises
     ------
     AuricleError
-        When a model cannot be loaded, a task cannot be scored, or another process works on `out`.
+        When a model cannot be loaded, a task cannot be scored, `out` is there and holds no results, or another process
+        works on it.
     Interrupted
         After Ctrl-C; the same call goes on.
     """
     if not models or not tasks:
         raise AuricleError("nothing to evaluate: give at least one model and one task")
-    results.check_suffix(out)
+    results.check_target(out)
     refuse_namesakes(tasks)
     names = list(dict.fromkeys(protocols))
     for name in names:
@@ -177,7 +178,8 @@ class _Run:
     def all(
         self, contestants: list[Contestant], remarks: Sequence[str], probe_folder: Path | None, *, check_leaks: bool
     ) -> RunSummary:
-        self.report(Plan(len(contestants), {task.name: len(task) for task in self.tasks}))
+        classes = {task.name: task.classes for task in self.tasks if task.is_own}
+        self.report(Plan(len(contestants), {task.name: len(task) for task in self.tasks}, classes))
         for text in [*remarks, *(text for task in self.tasks for text in task.notices)]:
             self._notice(text)
         if check_leaks:
@@ -253,7 +255,14 @@ class _Run:
     ) -> list[Probed[Contestant]]:
         pieces = [(plan, model, task) for plan in self.plans for task in self.tasks for model in contestants]
         return [
-            probe(self.stages, plan, embedded[model.label, task.name], task, device=self.device)
+            probe(
+                self.stages,
+                plan,
+                embedded[model.label, task.name],
+                task,
+                device=self.device,
+                progress=lambda share: self.report(Share(share)),
+            )
             for plan, model, task in self._each(
                 "probing", pieces, lambda piece: f"{piece[2].short_name}, {piece[1].label}, {piece[0].protocol}"
             )

@@ -79,7 +79,7 @@ def write_leaks(out: Path, folders: Sequence[Path]) -> Path:
     path = out.with_suffix(".leaks.csv")
     tables = [pq.read_table(folder / LEAKS) for folder in folders]
     with atomic_write(path) as temporary:
-        pyarrow.csv.write_csv(pa.concat_tables(tables), temporary)
+        pyarrow.csv.write_csv(pa.concat_tables(tables, promote_options="default"), temporary)
     return path
 
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from auricle.transfer.calibration import Calibration
 from auricle.transfer.fitted import FittedProbe, calibrate, calibrated_scores
-from auricle.transfer.probe import ProbeData, ProbeSettings, every_configuration, train_probes
+from auricle.transfer.probe import ProbeData, ProbeSettings, Progress, every_configuration, say_nothing, train_probes
 from auricle.transfer.splits import Partition
 from auricle.transfer.targets import Targets
 from auricle.transfer.vectors import in_pieces
@@ -84,6 +84,7 @@ def select_probes(
     settings: ProbeSettings,
     *,
     layers: int = 1,
+    progress: Progress = say_nothing,
 ) -> list[list[SelectedProbe]]:
     """Train every configuration of every seed and partition at once, and keep the best of each seed and partition.
 
@@ -98,7 +99,7 @@ def select_probes(
     settings
         How to train; of several learning rates and weight decays the best on the validation part counts, of equally
         good ones the first.
-    layers
+    layers, progress
         As in :func:`auricle.transfer.probe.train_probes`.
 
     Raises
@@ -120,6 +121,7 @@ def select_probes(
         outputs=targets.outputs,
         settings=settings,
         layers=layers,
+        progress=progress,
     )
     count = len(settings.configurations)
     best = trained.valid_score.view(len(jobs), count).argmax(dim=1).tolist()

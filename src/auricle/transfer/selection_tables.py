@@ -9,6 +9,7 @@ Raven itself. Audacity reads lines of start, end and label, separated by tabs, o
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -25,9 +26,24 @@ _DECIMALS = 6  # of seconds
 _RAVEN = ("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)", "High Freq (Hz)")
 _RAVEN_FILES = ("Begin File", "File Offset (s)", "Begin Path")
 _RAVEN_OWN = ("Label", "Score")
+_AUDACITY = re.compile(r"\d+(\.\d+)?\t\d+(\.\d+)?\t")
 _OWN = ("path", "start", "end", "label", "score")
 
 Recordings = Iterable[list[Detection]]
+
+
+def is_events(path: Path) -> bool:
+    """Whether a file looks like one that is written here, in any of the formats."""
+    try:
+        if path.suffix == ".parquet":
+            return set(_OWN) <= set(pq.read_schema(path).names)
+        with path.open(newline="", encoding="utf-8") as file:
+            first = file.readline().rstrip("\n")
+    except (pa.ArrowException, UnicodeDecodeError):
+        return False
+    if path.suffix == ".csv":
+        return set(_OWN) <= set(first.split(","))
+    return first.startswith("\t".join(_RAVEN)) or not first or _AUDACITY.match(first) is not None
 
 
 def write_parquet(events: Recordings, out: Path, *, carried: pa.Schema) -> int:

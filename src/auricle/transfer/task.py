@@ -112,6 +112,18 @@ class Task:
         return self.manifest.fingerprint if self.excerpts is None else self._of_excerpts(self.manifest.fingerprint)
 
     @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """What its clips are told apart by; none where a number is predicted."""
+        if self.kind == "regression":
+            return ()
+        several = self.kind == "multi-label"
+        values = self.manifest.column("labels" if several else "label")
+        named = (
+            (label for row in values for label in row) if several else (label for label in values if label is not None)
+        )
+        return tuple(sorted(set(named)))
+
+    @cached_property
     def sound(self) -> str:
         """Fingerprint of what is heard, whatever the labels."""
         found = fingerprint_of_sound(self.manifest)

@@ -211,11 +211,12 @@ def _find(source: str, root: Path | None) -> Path:
     for place in places:
         if place.is_dir() or (place.is_file() and place.suffix.lower() in MANIFEST_SUFFIXES):
             return place
-    looked = " nor ".join(str(place) for place in places)
+    looked = " nor ".join(dict.fromkeys(str(place) for place in places))
+    if path.suffix or len(path.parts) > 1:  # a path, which nobody takes for a dataset's name
+        wrong = "is no manifest" if any(place.exists() for place in places) else "does not exist"
+        raise AuricleError(f"{looked} {wrong}: expected a .csv or .parquet file, or a folder of labelled recordings")
     near = difflib.get_close_matches(_dataset_name(source), list_datasets(), n=1, cutoff=0.6)
     datasets = f" (did you mean {near[0]}?)" if near else f" ({', '.join(list_datasets())})"
-    if path.suffix or len(path.parts) > 1:
-        datasets = ""  # a path, which nobody takes for a dataset's name
     raise AuricleError(f"no task {source}: neither a dataset{datasets} nor a folder or manifest {looked}")
 
 

@@ -77,8 +77,9 @@ def touched(spans: Spans) -> NDArray[np.int64]:
     """Numbers of the one-second segments that a span overlaps, ascending."""
     first = np.floor(spans[:, 0] / SEGMENT + _ROUNDING).astype(np.int64)
     last = np.ceil(spans[:, 1] / SEGMENT - _ROUNDING).astype(np.int64)
-    numbers = [np.arange(start, end) for start, end in zip(first, last, strict=True)]
-    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *numbers]))
+    long = np.maximum(last - first, 0)
+    before = np.cumsum(long) - long
+    return np.unique(np.arange(long.sum()) + np.repeat(first - before, long))
 
 
 def events_of(active: NDArray[np.bool_], times: Floats, *, hop: float, annotated: Spans) -> Spans:
@@ -98,11 +99,10 @@ def events_of(active: NDArray[np.bool_], times: Floats, *, hop: float, annotated
     edges = np.flatnonzero(np.diff(np.concatenate([[False], active, [False]]).astype(np.int8)))
     starts, ends = times[edges[::2]] - hop / 2, times[edges[1::2] - 1] + hop / 2
     cut = [
-        (max(start, known_start), min(end, known_end))
+        np.clip(np.stack(_overlapping(starts, ends, known_start, known_end), axis=1), known_start, known_end)
         for known_start, known_end in annotated
-        for start, end in zip(*_overlapping(starts, ends, known_start, known_end), strict=True)
     ]
-    return np.array(cut, dtype=np.float64).reshape(-1, 2)
+    return np.concatenate([np.zeros((0, 2)), *cut])
 
 
 def _overlapping(starts: Floats, ends: Floats, low: float, high: float) -> tuple[Floats, Floats]:

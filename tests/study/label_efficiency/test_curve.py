@@ -38,8 +38,16 @@ def test_intervals_may_end_beyond_what_was_tried() -> None:
     hard = worth(SHARES, curves, np.full(1001, 0.79))
     assert hard.is_reached and hard.share.high == NEVER and hard.in_words().endswith("… not reached)")
     easy = worth(SHARES, curves, np.full(1001, 0.2))
-    assert easy.in_words() == "at most 0.10 (at most 0.10 … at most 0.10)"
-    assert worth(SHARES, curves, np.full(1001, 0.99)).in_words() == "not reached (not reached … not reached)"
+    # What both ends say too is said once.
+    assert (easy.in_words(), easy.band) == ("at most 0.10", None)
+    never = worth(SHARES, curves, np.full(1001, 0.99))
+    assert (never.in_words(), never.band) == ("not reached", None)
+    assert found.band == (found.share.low, found.share.high) and hard.band == (hard.share.low, 1.0)
+
+
+def test_without_replicates_there_is_no_interval() -> None:
+    found = worth(SHARES, [np.array([value]) for value in (0.3, 0.5, 0.7, 0.8)], np.array([0.6]))
+    assert (found.share.low, found.share.high, found.band, found.in_words()) == (None, None, None, "0.47")
 
 
 def test_values_are_means_over_seeds_and_intervals_are_those_of_a_share() -> None:

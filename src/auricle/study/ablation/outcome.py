@@ -13,11 +13,11 @@ from auricle.explain.invariance import Invariance
 from auricle.models import registry
 from auricle.models.encoder import Encoder
 from auricle.results import Result
-from auricle.score_tables import listed
 from auricle.study.ablation.definition import BASE, Ablation, Variant
 from auricle.study.encoders import Training
 from auricle.transfer.probing import Probed
 from auricle.transfer.task import Task
+from auricle.words import listed
 
 _LAST = 10  # metrics of the last so many lines are averaged
 _WATCHED = ("accuracy", "chance")  # of the contrastive task

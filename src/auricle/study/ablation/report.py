@@ -16,6 +16,7 @@ from auricle.study.ablation.definition import Variant
 from auricle.study.ablation.outcome import Outcome, mean_of
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
+from auricle.words import counted
 
 _TABLE = (
     "Each row changes the recipe as it says. Scores are those of probes on frozen embeddings, with 95 % bootstrap "
@@ -42,7 +43,7 @@ def write_report(outcome: Outcome, path: Path) -> None:
     """Write the report, all or nothing."""
     study = outcome.study
     changes = len(outcome.variants) - 1
-    tasks = f"{len(outcome.tasks)} task{'' if len(outcome.tasks) == 1 else 's'}"
+    tasks = counted(len(outcome.tasks), "task")
     subtitle = f"{changes} changes of one recipe × {tasks} · study {study.name} · Auricle {__version__}"
     written = page(
         study.title or f"Study {study.name}",

@@ -88,7 +88,7 @@ class Worth:
     Attributes
     ----------
     share
-        With its interval; ends may be :data:`NEVER`.
+        With its interval, where there is one; ends may be :data:`NEVER`.
     least
         The smallest share that was tried: what is not above it may be smaller still.
     """
@@ -101,12 +101,21 @@ class Worth:
         """Whether it is equalled with at most all labels."""
         return self.share.value != NEVER
 
+    @property
+    def band(self) -> tuple[float, float] | None:
+        """The interval as far as it lies within the shares; None where there is none or nothing of it does."""
+        if self.share.low is None or self.share.high is None or self.share.low == NEVER:
+            return None
+        low, high = self.share.low, min(self.share.high, 1.0)
+        return (low, high) if low < high else None
+
     def in_words(self) -> str:
         """For instance ``0.31 (at most 0.10 … 0.52)``."""
         said = self._word(self.share.value)
         if self.share.low is None or self.share.high is None:
             return said
-        return f"{said} ({self._word(self.share.low)} … {self._word(self.share.high)})"
+        ends = list(dict.fromkeys(map(self._word, (self.share.low, self.share.high))))
+        return said if ends == [said] else f"{said} ({' … '.join(ends)})"
 
     def _word(self, share: float) -> str:
         if share == NEVER:
@@ -115,9 +124,14 @@ class Worth:
 
 
 def worth(shares: Sequence[float], curves: Sequence[Floats], goal: Floats) -> Worth:
-    """At which share the curve, ``(1 + draws,)`` at each share, reaches the goal ``(1 + draws,)``."""
+    """At which share the curve, ``(1 + draws,)`` at each share, reaches the goal ``(1 + draws,)``.
+
+    Without draws there is no interval.
+    """
     found = np.array(
         [share_reaching(shares, row, end) for row, end in zip(np.stack(curves, axis=1), goal, strict=True)]
     )
+    if len(found) == 1:
+        return Worth(Value(float(found[0]), None, None), shares[0])
     low, high = (quantile(found[1:], tail) for tail in TAILS)
     return Worth(Value(float(found[0]), low, high), shares[0])

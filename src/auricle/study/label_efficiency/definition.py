@@ -17,6 +17,7 @@ from auricle.transfer.task import Task
 
 SCRATCH, PRETRAINED = "from scratch", "pre-trained"
 STARTS = (SCRATCH, PRETRAINED)
+CLAIMED = 1 / 3  # of the labels, by Srivastava et al.
 _STUDY_SETS = ("model", "task", "root", "label", "group", "positive", "fold", "seed", "label_share", "learning_rate")
 
 
@@ -53,11 +54,20 @@ class LabelEfficiency(Study):
     tasks: Tasks
     fold: int | None = None  # which is tested, of tasks that have folds; the first by default
     shares: Annotated[tuple[LabelShare, ...], pydantic.Field(min_length=2)] = (0.1, 1 / 3, 2 / 3, 1.0)
-    claim: LabelShare = 1 / 3  # the share at which the two starts are compared in words
+    claim: LabelShare = pydantic.Field(
+        default=None, validate_default=True
+    )  # of the shares: at which the two starts are compared in words; the nearest to a third by default
     seeds: Seeds = (0, 1, 2)  # of the labels chosen, of new weights and of training; the first one's chooses the rate
     training: dict[str, Any] = pydantic.Field(default_factory=dict)  # keys of fine-tuning, of both starts
     scratch: Start = Start(training={"layer_decay": 1.0})
     pretrained: Start = Start()
+
+    @pydantic.field_validator("claim", mode="before")
+    @classmethod
+    def _one_of_the_shares(cls, given: Any, others: pydantic.ValidationInfo) -> Any:
+        if given is not None:
+            return given
+        return min(others.data.get("shares", (CLAIMED,)), key=lambda share: abs(share - CLAIMED))
 
     @pydantic.model_validator(mode="after")
     def _consistent(self) -> "LabelEfficiency":
@@ -69,7 +79,10 @@ class LabelEfficiency(Study):
         if self.shares[-1] != 1 or list(self.shares) != sorted(set(self.shares)):
             raise ValueError(f"`shares` rise to 1, which is all labels, got {', '.join(f'{s:g}' for s in self.shares)}")
         if self.claim not in self.shares:
-            raise ValueError(f"`claim` is {self.claim:g}, which is none of the shares")
+            shares = ", ".join(str(Fraction(share).limit_denominator(1000)) for share in self.shares)
+            raise ValueError(
+                f"`claim` is {self.claim:g}, which is none of the shares ({shares}): leave it out, or give one of them"
+            )
         for name in STARTS:
             for key in (*self.training, *self.start(name).training):
                 if key in _STUDY_SETS:
@@ -89,10 +102,15 @@ class LabelEfficiency(Study):
         """Trainings at one share: every learning rate of both starts, then the other seeds."""
         return sum(len(self.start(name).learning_rates) + len(self.seeds) - 1 for name in STARTS)
 
+    def epoch_clips(self, start: str) -> int | None:
+        """Clips of an epoch, where the study says it; else as many as the training part has."""
+        given: int | None = {**self.training, **self.start(start).training}.get("epoch_clips")
+        return given
+
     def recipe(
         self, start: str, task: Task, *, model: str, share: float, rate: float, seed: int, clips: int
     ) -> FineTuning:
-        """How one model is trained; an epoch has all `clips` of the training part's number, whatever the share."""
+        """How one model is trained; by default an epoch has `clips`, the training part's number, whatever the share."""
         values: dict[str, Any] = {
             "epoch_clips": clips,
             "fold": self.fold if task.manifest.has("fold") else None,

@@ -10,7 +10,6 @@ from matplotlib.ticker import NullFormatter, NullLocator
 from auricle.files import atomic_write
 from auricle.projection import PALETTE
 from auricle.report.svg import FAINT, INK, PAPER, as_svg, page_figure
-from auricle.study.label_efficiency.curve import NEVER
 from auricle.study.label_efficiency.definition import PRETRAINED, SCRATCH, STARTS
 from auricle.study.label_efficiency.outcome import Curves
 
@@ -25,9 +24,7 @@ def curves_svg(curves: Sequence[Curves]) -> str:
     """One panel per task, as an SVG element of a page."""
     with page_figure(_height(curves)) as figure:
         _draw(figure, curves)
-        return as_svg(
-            figure, "curves", "Scores over shares of the labels, from scratch and pre-trained, with 95 % intervals"
-        )
+        return as_svg(figure, "curves", "Scores over shares of the labels, from scratch and pre-trained")
 
 
 def write_figure(curves: Sequence[Curves], path: Path) -> None:
@@ -83,9 +80,10 @@ def _panel(axes: Axes, curves: Curves) -> None:
 
 def _mark_worth(axes: Axes, curves: Curves, goal: float) -> None:
     """A diamond where the pre-trained model equals the goal, with its interval as far as it lies within the shares."""
-    share, colour = curves.worth.share, _COLOURS[PRETRAINED]
-    low, high = (end if end is None else min(end, 1.0) for end in (share.low, share.high))
-    if low is not None and high is not None and share.low != NEVER:
-        axes.plot([low, high], [goal] * 2, color=colour, linewidth=5, alpha=0.25, solid_capstyle="butt")
-    if curves.worth.is_reached:
-        axes.plot([share.value], [goal], "D", color=colour, markersize=7, markeredgecolor=INK, markeredgewidth=0.8)
+    found, colour = curves.worth, _COLOURS[PRETRAINED]
+    if found.band is not None:
+        axes.plot(found.band, [goal] * 2, color=colour, linewidth=5, alpha=0.25, solid_capstyle="butt")
+    if found.is_reached:
+        axes.plot(
+            [found.share.value], [goal], "D", color=colour, markersize=7, markeredgecolor=INK, markeredgewidth=0.8
+        )

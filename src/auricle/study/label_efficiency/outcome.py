@@ -6,14 +6,15 @@ from functools import partial
 
 from auricle.finetuning.scoring import answers
 from auricle.results import Result
-from auricle.score_tables import listed
 from auricle.stages import Finished
 from auricle.study.intervals import Floats, Value, with_interval
 from auricle.study.label_efficiency.curve import Point, Worth, replicates, worth
 from auricle.study.label_efficiency.definition import PRETRAINED, SCRATCH, STARTS, LabelEfficiency
 from auricle.study.label_efficiency.training import Trained
+from auricle.transfer.bootstrap import REPLICATES
 from auricle.transfer.targets import targets_of
 from auricle.transfer.task import Task
+from auricle.words import listed
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Curves:
     trained
         Every training, those included that only a learning rate was chosen by.
     values
-        Metric → (start, share) → value and bootstrap replicates, means over seeds.
+        Metric → (start, share) → value and bootstrap replicates, means over seeds; of one cluster no replicates.
     test_clips, clusters
         How many were scored, and how many units of the bootstrap they make.
     """
@@ -47,11 +48,11 @@ class Curves:
 
     def score(self, start: str, share: float) -> Value:
         """The task's metric."""
-        return with_interval(self._main[start, share])
+        return valued(self._main[start, share])
 
     def difference(self, share: float, other: float) -> Value:
         """Pre-trained on a share of the labels, minus from scratch on another one."""
-        return with_interval(self._main[PRETRAINED, share] - self._main[SCRATCH, other])
+        return valued(self._main[PRETRAINED, share] - self._main[SCRATCH, other])
 
     @property
     def worth(self) -> Worth:
@@ -66,6 +67,11 @@ class Curves:
     def clips(self, share: float) -> int:
         """Labelled clips of a share."""
         return next(one.clips for one in self.trained if one.share == share)
+
+
+def valued(values: Floats) -> Value:
+    """A value, with its interval where it has replicates."""
+    return with_interval(values) if len(values) > 1 else Value(float(values[0]), None, None)
 
 
 def chosen(trained: Sequence[Trained]) -> list[Trained]:
@@ -89,8 +95,9 @@ def curves_of(study: LabelEfficiency, task: Task, trained: list[Trained]) -> Cur
     manifest = task.manifest
     clusters = next((manifest.column(name) for name in ("cluster", "group") if manifest.has(name)), None)
     of_clip = [clusters[row] if clusters else None for row in rows]
-    values = replicates(targets.kind, targets.values[rows], given, of_clip, seed=study.seed)
     named = len(set(of_clip) - {None}) + of_clip.count(None)
+    draws = REPLICATES if named > 1 else 0  # one cluster says nothing about another
+    values = replicates(targets.kind, targets.values[rows], given, of_clip, draws=draws, seed=study.seed)
     return Curves(task, study.shares, trained, values, len(rows), named)
 
 
@@ -151,7 +158,7 @@ def _results(outcome: Outcome, curves: Curves) -> list[Result]:
                 diet=", ".join(outcome.study.diet) or None if start == PRETRAINED else None,
             )
             for metric, values in curves.values.items():
-                value = with_interval(values[start, share])
+                value = valued(values[start, share])
                 rows.append(row(metric=metric, value=value.value, ci_low=value.low, ci_high=value.high))
                 for one in curves.chosen(start, share):
                     own = next(found for found in one.results() if found.metric == metric)
@@ -196,6 +203,8 @@ def _sentences(study: LabelEfficiency, curves: Curves) -> list[str]:
         f"{task.name}: with {study.claim:.2g} of the labels it is {in_points(difference)} points from the one from "
         "scratch with all of them."
     )
+    if curves.clusters == 1:
+        said.append(f"{task.name}: the test part is one cluster, clips that belong together: no interval.")
     capped = sum(not one.stage.facts["plateau"] for one in curves.trained)
     if capped:
         said.append(

@@ -8,25 +8,26 @@ from auricle import __version__
 from auricle.files import atomic_write
 from auricle.report.page import Section, band, duration, facts, figure, line, note, page, table, text
 from auricle.study.intervals import Value
-from auricle.study.label_efficiency.definition import PRETRAINED, STARTS
+from auricle.study.label_efficiency.definition import PRETRAINED, STARTS, LabelEfficiency
 from auricle.study.label_efficiency.figures import curves_svg
 from auricle.study.label_efficiency.outcome import Curves, Outcome, in_points, percent
 from auricle.training import environment
+from auricle.words import counted, listed
 
-_FIGURE = (
-    "Scores on the test part, means over seeds, with 95 % bootstrap intervals over clusters of test clips and seeds. "
-    "The dashed line is the model from scratch with all labels; the diamond, where the pre-trained one equals it (a "
-    "straight line over the logarithm of the share between two shares; the share from which on it stays there), the "
-    "band its interval. Both starts have the same labels, augmentation and rule of when to stop, and each its own "
-    "search of the learning rate at every share, by the first seed's validation score. All validation labels count at "
-    "every share."
+_DIAMOND = (
+    "the diamond, where the pre-trained one equals it (a straight line over the logarithm of the share between two "
+    "shares; the share from which on it stays there)"
+)
+_SAME = (
+    "Both starts have the same labels, augmentation and rule of when to stop, and each its own search of the learning "
+    "rate at every share, by the first seed's validation score. All validation labels count at every share."
 )
 _WORTH = (
     "The share of the labels at which the pre-trained model equals the one from scratch with all of them, and "
-    "differences in percentage points. Replicates of the bootstrap draw the same test clips and seeds for both."
+    "differences in percentage points."
 )
+_REPLICATES = " Replicates of the bootstrap draw the same test clips and seeds for both."
 _TRAININGS = (
-    "Every training at the chosen learning rate. An epoch is as many clips as the training part has, at every share. "
     "The learning rate falls when validation stands still, and training ends on the third such plateau; “cap” where "
     "the number of epochs ended it before that. trainings.json beside this file has those of the search too."
 )
@@ -37,8 +38,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
     study = outcome.study
     tasks = len(outcome.curves)
     subtitle = (
-        f"{outcome.model} · {tasks} task{'' if tasks == 1 else 's'} × {len(study.shares)} shares of the labels × "
-        f"{len(study.seeds)} seed{'' if len(study.seeds) == 1 else 's'} · study {study.name} · Auricle {__version__}"
+        f"{outcome.model} · {counted(tasks, 'task')} × {len(study.shares)} shares of the labels × "
+        f"{counted(len(study.seeds), 'seed')} · study {study.name} · Auricle {__version__}"
     )
     written = page(
         study.title or f"Study {study.name}",
@@ -52,11 +53,45 @@ def write_report(outcome: Outcome, path: Path) -> None:
 
 
 def _sections(outcome: Outcome) -> Iterator[Section]:
-    yield Section("curves", "Scores over labels", figure(curves_svg(outcome.curves), _FIGURE))
-    yield Section("worth", "What pre-training is worth", f"{_worth(outcome)}{note(_WORTH)}")
+    drawn = any(curves.clusters > 1 for curves in outcome.curves)
+    yield Section("curves", "Scores over labels", figure(curves_svg(outcome.curves), _caption(outcome)))
+    worth = note(_WORTH + _REPLICATES * drawn)
+    yield Section("worth", "What pre-training is worth", f"{_worth(outcome)}{worth}")
     yield Section("scores", "Scores", _scores(outcome))
-    yield Section("trainings", "Trainings", f"{_trainings(outcome)}{note(_TRAININGS)}")
+    trainings = note(f"Every training at the chosen learning rate. {_epoch(outcome.study)} {_TRAININGS}")
+    yield Section("trainings", "Trainings", f"{_trainings(outcome)}{trainings}")
     yield Section("made", "How this was made", _made(outcome))
+
+
+def _caption(outcome: Outcome) -> str:
+    """What the figure shows, and nothing that it does not."""
+    study, every = outcome.study, outcome.curves
+    seeds = len(study.seeds) > 1
+    scores = [curves.score(start, share) for curves in every for start in STARTS for share in curves.shares]
+    shown = "Scores on the test part"
+    shown += ", means over seeds" if seeds else ""
+    if any(score.low is not None for score in scores):
+        shown += f", with 95 % bootstrap intervals over clusters of test clips{' and seeds' if seeds else ''}"
+    lines = ["The dashed line is the model from scratch with all labels"]
+    if any(curves.worth.is_reached for curves in every):
+        lines.append(_DIAMOND)
+    if any(curves.worth.band is not None for curves in every):
+        lines.append("the band, the interval of the share at which the pre-trained one equals it")
+    single = [curves.task.name for curves in every if curves.clusters == 1]
+    alone = f" The test part of {listed(single)} is one cluster: no interval." if single else ""
+    return f"{shown}. {'; '.join(lines)}.{alone} {_SAME}"
+
+
+def _epoch(study: LabelEfficiency) -> str:
+    """How long an epoch is."""
+    sizes = {start: study.epoch_clips(start) for start in STARTS}
+    words = {
+        start: "as many clips as the training part has" if size is None else f"{size:,} clips"
+        for start, size in sizes.items()
+    }
+    if len(set(words.values())) == 1:
+        return f"An epoch is {words[PRETRAINED]}, at every share."
+    return f"An epoch is, at every share, {listed(f'{start} {size}' for start, size in words.items())}."
 
 
 def _worth(outcome: Outcome) -> str:
@@ -83,7 +118,8 @@ def _scores(outcome: Outcome) -> str:
     lines = []
     for curves in outcome.curves:
         metric = curves.task.metric.replace("_", " ")
-        lines.append(band(f"{curves.task.name}: {metric}, %, of {curves.test_clips:,} clips", len(shares)))
+        alone = ", which are one cluster: no interval" if curves.clusters == 1 else ""
+        lines.append(band(f"{curves.task.name}: {metric}, %, of {curves.test_clips:,} clips{alone}", len(shares)))
         for start in STARTS:
             cells = [_cell(curves.score(start, share)) for share in shares]
             lines.append(line(f"<th>{start}</th>", cells))

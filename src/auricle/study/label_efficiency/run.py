@@ -23,6 +23,7 @@ from auricle.study.session import Findings, Session
 from auricle.study.sources import Diet
 from auricle.transfer.splits import Partition
 from auricle.transfer.task import Task
+from auricle.words import counted
 
 FIGURE, TRAININGS = "label-efficiency.png", "trainings.json"
 
@@ -52,9 +53,9 @@ class _Run:
         diets, tasks = session.find({} if study.weights else {"pre-training": study.diet}, study.tasks)
         for task in tasks:  # refused before anything takes time
             learnable(task, self._part(task))
+        self._say_plan(tasks)
         pretraining = self._pretrain(diets[0]) if diets else None
         pretrained = _pretrained(study, pretraining)
-        self._say_plan(tasks)
         curves = [self._curves(task, pretrained) for task in tasks]
         session.tell(events.Work(self._kind, "", self.turns, self.turns))
         encoder = registry.load(pretrained.source)
@@ -81,7 +82,15 @@ class _Run:
 
     def _pretrain(self, diet: Diet) -> Finished:
         how = self.study.pretraining
-        return self.session.pretrain([Wanted(diet.name, how, diet, how.seeds[0])])[0].stage
+        wanted = Wanted(diet.name, how, diet, how.seeds[0])
+        if self.stages.find(wanted.stage) is None:
+            recipe = encoders.recipe_of(how, seed=wanted.seed)
+            length = f"{recipe.epochs:,} epochs" if recipe.steps is None else f"{recipe.steps:,} steps"
+            self._say(
+                f"  first, pre-training: {length} of {recipe.name} on {', '.join(diet.sources)}, "
+                "whose audio is decoded before"
+            )
+        return self.session.pretrain([wanted])[0].stage
 
     def _say_plan(self, tasks: list[Task]) -> None:
         study = self.study
@@ -90,7 +99,7 @@ class _Run:
         seeds = len(study.seeds) - 1
         more = f", then {seeds} more seed{'' if seeds == 1 else 's'} at the best of them" if seeds else ""
         self._say(
-            f"plan: {self.turns} trainings: {len(tasks)} task{'' if len(tasks) == 1 else 's'} × "
+            f"plan: {self.turns} trainings: {counted(len(tasks), 'task')} × "
             f"{len(study.shares)} shares of the labels × learning rates ({rates}){more}"
         )
         for task in tasks:

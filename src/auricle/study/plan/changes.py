@@ -24,6 +24,7 @@ from auricle.study.plan.holdings import (
 from auricle.study.plan.rates import Timed, peak_bytes, time_probe, time_recipe
 from auricle.study.plan.stages import memory_line, probing_line, stage_line
 from auricle.study.scaling.definition import Scaling
+from auricle.words import counted
 
 # Keys of a recipe that decide how often a step is made, or by which numbers, and not what work it is.
 _NOT_WORK = {
@@ -91,7 +92,7 @@ def _plan(study: Ablation | Scaling, rows: Sequence[_Row], *, needed: float | No
     yield from shown("diet", diet)
     yield from shown("tasks", tasks)
     device, kinds = choose_device(study.device), dict.fromkeys(row.work for row in rows)
-    yield f"timing this machine on noise, {len(kinds)} kind{'' if len(kinds) == 1 else 's'} of step …"
+    yield f"timing this machine on noise, {counted(len(kinds), 'kind')} of step …"
     timed = {}
     for row in rows:
         if row.work not in timed:

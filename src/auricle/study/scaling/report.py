@@ -7,7 +7,6 @@ from pathlib import Path
 from auricle import __version__
 from auricle.files import atomic_write
 from auricle.report.page import Section, band, duration, facts, figure, line, note, page, table, text
-from auricle.score_tables import listed
 from auricle.study.intervals import Value
 from auricle.study.scaling.definition import HOURS, STEPS, WIDTH
 from auricle.study.scaling.figures import axis_svg
@@ -17,6 +16,7 @@ from auricle.study.scaling.power_law import STEEPEST
 from auricle.study.scaling.summary import PHRASES, percent, sentences, signed_percent
 from auricle.training import environment
 from auricle.transfer.protocols import protocol
+from auricle.words import counted, listed
 
 _FIGURE = (
     "Error, one minus the score of a probe on frozen embeddings; both axes are logarithmic, so a power law is a "
@@ -51,8 +51,8 @@ def write_report(outcome: Outcome, path: Path) -> None:
     study = outcome.study
     tasks, seeds = len(outcome.tasks), len(study.pretraining.seeds)
     subtitle = (
-        f"{len(outcome.trained)} points × {seeds} seed{'' if seeds == 1 else 's'} × {tasks} "
-        f"task{'' if tasks == 1 else 's'} · study {study.name} · Auricle {__version__}"
+        f"{len(outcome.trained)} points × {counted(seeds, 'seed')} × {counted(tasks, 'task')} "
+        f"· study {study.name} · Auricle {__version__}"
     )
     written = page(
         study.title or f"Study {study.name}",

@@ -5,12 +5,12 @@ A law is claimed only where the interval of its exponent leaves 0 out; intervals
 
 from collections.abc import Callable, Iterator
 
-from auricle.score_tables import listed
 from auricle.study.intervals import Value
 from auricle.study.scaling.definition import HOURS, STEPS, WIDTH
 from auricle.study.scaling.laws import AxisLaw
 from auricle.study.scaling.outcome import Outcome
 from auricle.study.scaling.power_law import FLOOR_NEEDS
+from auricle.words import counted, listed
 
 PHRASES = {WIDTH: "parameters", HOURS: "hours of audio", STEPS: "steps"}
 
@@ -45,7 +45,7 @@ def _what_was_done(outcome: Outcome) -> Iterator[str]:
         low, high = (f"{end:,.3g}" if axis == HOURS else f"{end:,.0f}" for end in ends)
         ranges.append(f"{low} to {high} {PHRASES[axis]}")
     yield (
-        f"{len(outcome.trained)} points × {seeds} seed{'' if seeds == 1 else 's'}: {listed(ranges)}"
+        f"{len(outcome.trained)} points × {counted(seeds, 'seed')}: {listed(ranges)}"
         f"{', all combined' if outcome.study.grid == 'full' else ', each varied alone from the largest of the others'}."
     )
 
