@@ -14,6 +14,16 @@ from auricle.manifest import Manifest
 from auricle.study.definition import load_study, plan_of
 
 
+def eight_clips(folder: Path, *manifests: str) -> None:
+    """Clips of 2 s, half of them to train, under each of these names."""
+    for number in range(8):
+        audio.write(folder / f"{number}.wav", 0.1 * np.ones(32_000, dtype=np.float32), sample_rate=16_000)
+    splits = ("train", "valid", "test", "train")
+    rows = [{"path": f"{number}.wav", "label": str(number % 2), "split": splits[number // 2]} for number in range(8)]
+    for name in manifests:
+        Manifest.from_rows(rows, root=folder).write(folder / name)
+
+
 def test_the_published_study_lacks_what_is_not_there(tmp_path: Path, tiny) -> None:
     (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
     training = training.replace("steps: 8", "epochs: 100").replace("batch_size: 16", "batch_size: 256")
@@ -30,14 +40,7 @@ def test_the_published_study_lacks_what_is_not_there(tmp_path: Path, tiny) -> No
 
 def test_what_is_there_is_measured_and_own_corpora_are_counted(tmp_path: Path, tiny) -> None:
     (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
-    for number in range(8):
-        audio.write(tmp_path / f"{number}.wav", 0.1 * np.ones(32_000, dtype=np.float32), sample_rate=16_000)
-    rows = [
-        {"path": f"{number}.wav", "label": str(number % 2), "split": ("train", "valid", "test", "train")[number // 2]}
-        for number in range(8)
-    ]
-    for name in ("a", "b"):
-        Manifest.from_rows(rows, root=tmp_path).write(tmp_path / f"{name}.csv")
+    eight_clips(tmp_path, "a.csv", "b.csv")
     (tmp_path / "study.yaml").write_text(
         "diets: {x: [a.csv, b.csv], y: [.]}\ntasks: [a.csv, b.csv]\nleave_own_corpus_out: true\n"
         "models: [logmel-stats]\n"
@@ -76,13 +79,7 @@ def test_an_ablation_is_timed_once_for_each_kind_of_step(tiny) -> None:
 
 def test_a_scaling_study_is_planned_by_width_and_says_when_the_diet_is_too_short(tmp_path: Path, tiny) -> None:
     (training,) = (setting for setting in tiny if setting.startswith("pretraining.overrides="))
-    for number in range(8):
-        audio.write(tmp_path / f"{number}.wav", 0.1 * np.ones(32_000, dtype=np.float32), sample_rate=16_000)
-    rows = [
-        {"path": f"{number}.wav", "label": str(number % 2), "split": ("train", "valid", "test", "train")[number // 2]}
-        for number in range(8)
-    ]
-    Manifest.from_rows(rows, root=tmp_path).write(tmp_path / "a.csv")
+    eight_clips(tmp_path, "a.csv")
     given = [f"data={tmp_path}", "diet=[.]", "tasks=[a.csv]", training.replace("steps: 8, ", "")]
     given += [
         "widths={encoder.channels: [2, 4], encoder.mlp_hidden: [8, 16]}",
