@@ -85,7 +85,6 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     },
     "docs/integrations.md": {
         "pip install auricle[onnx]": "fetches; the extra is one of pyproject.toml",
-        "auricle export byola-2022.base --out model.onnx": "run by tests/integrations/test_onnx_export.py",
         "pip install auricle[tensorboard]": "fetches; the extra is one of pyproject.toml",
         "python -m heareval.embeddings.runner auricle.hear --model byola-2022.base --tasks-dir tasks": "HEAR's tasks",
         "tensorboard --logdir runs": "a server that does not end",
@@ -167,7 +166,6 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
 PYTHON_ELSEWHERE: dict[tuple[str, str], str] = {
     ("docs/new-encoder.md", "from transformers import EncodecModel"): "tests/models/test_new_encoder_page.py",
     ("docs/new-encoder.md", "import auricle"): "tests/models/test_new_encoder_page.py",
-    ("docs/integrations.md", "import numpy as np"): "tests/integrations/test_onnx_export.py",
     ("docs/study.md", "from auricle.explain.invariance import invariance"): "tests/explain/test_invariance.py",
     ("docs/integrations.md", "import mteb"): "tests/integrations/test_benchmarks_of_others.py",
 }

@@ -1,10 +1,12 @@
 """The exported file says in onnxruntime what the encoder says in torch: of every family, of clips of any length."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
+import pyarrow.parquet as pq
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -15,11 +17,15 @@ from auricle.cli import app
 from auricle.errors import AuricleError
 from auricle.integrations.onnx_export import export_onnx
 from auricle.integrations.onnx_graph import BandPower
+from auricle.manifest import Manifest
 from auricle.models.conformer import Conformer, ConformerConfig
 from auricle.models.encoder import Encoder
 from auricle.models.pooled import pooled
+from auricle.transfer.predict import predict
+from auricle.transfer.saved_probe import load_probe, save_probe
 from models.hub_models import transformers_folder
 from models.signals import chirps, untrained, with_lively_batch_norm
+from transfer.probes import ENCODER, RATE, folder_of, pitch_probe, planted
 
 TOLERANCE = 1e-4
 FAMILIES = ("byola-2022", "conformer", "yamnet", "mfcc-stats, max")
@@ -117,3 +123,34 @@ def test_the_command(tmp_path: Path) -> None:
     difference = re.search(r"embedding \(batch, 192\) · differs from torch by at most (\S+)", done.output)
     assert difference and float(difference[1]) <= TOLERANCE
     assert onnxruntime.InferenceSession(str(out)).get_outputs()[0].name == "embedding"
+
+
+def test_a_probe_scores_in_onnxruntime_as_predict_does(tmp_path: Path) -> None:
+    field = planted(tmp_path / "field" / "night.wav", 4.0, [(1.0, 2.0, 500.0), (2.0, 3.0, 4000.0)])
+    probe = save_probe(
+        tmp_path / "tones",
+        pitch_probe(),
+        model=ENCODER,
+        weights_fingerprint=auricle.load(ENCODER).weights_fingerprint,
+        manifest=folder_of(tmp_path / "training", [1.0]),
+        task="tones",
+    )
+    done = CliRunner().invoke(app, ["export", str(probe), "--out", str(tmp_path / "tones.onnx")])
+    assert done.exit_code == 0, done.output
+    assert "scores (batch, 3)" in done.output
+    session = onnxruntime.InferenceSession(str(tmp_path / "tones.onnx"))
+    said = session.get_modelmeta().custom_metadata_map
+    classes = json.loads(said["auricle.classes"])
+    assert (classes, said["auricle.model"], said["auricle.task"]) == (["high", "low", "silence"], ENCODER, "tones")
+    assert json.loads(said["auricle.thresholds"]) == [0.5] * 3 and float(said["auricle.window_seconds"]) == 1.0
+
+    saved = load_probe(probe)
+    predict(saved, saved.encoder(), Manifest.from_folder(field.parent), out=tmp_path / "e.csv", hop=1.0, workers=1)
+    expected = np.stack(pq.read_table(tmp_path / "e.scores.parquet").column("scores").to_numpy())
+    windows = audio.read(field, sample_rate=RATE).reshape(4, RATE)
+    (scores,) = session.run(["scores"], {"waveform": windows, "lengths": np.full(4, RATE)})
+    np.testing.assert_allclose(scores, expected, atol=1e-4)
+    assert [classes[best] for best in scores.argmax(axis=1)] == ["silence", "low", "high", "silence"]
+
+    refused = CliRunner().invoke(app, ["export", str(probe), "--layer", "conv2", "--out", str(tmp_path / "x.onnx")])
+    assert isinstance(refused.exception, AuricleError) and "leave those out" in str(refused.exception)

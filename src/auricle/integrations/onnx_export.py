@@ -1,17 +1,20 @@
-"""An encoder as one ONNX file: waveform in, embedding out, the mel spectrogram inside and nothing else to write.
+"""An encoder, or a probe on one, as one ONNX file: waveform in, embedding or scores out, the mel spectrogram inside.
 
 Inputs are ``waveform`` ``(batch, samples)`` float32 at the model's rate and ``lengths`` ``(batch,)`` int64, the true
-samples of each clip; outputs are ``embedding`` ``(batch, embedding_dim)`` and ``frames`` ``(batch, time, frame_dim)``.
-What a caller must know stands in the file's metadata. Before a file is put in its place, onnxruntime is asked for the
-embeddings of test sounds of many lengths, and they must be those of torch. Needs the extra ``onnx``.
+samples of each clip; outputs are ``embedding`` ``(batch, embedding_dim)``, or ``scores`` ``(batch, classes)`` of a
+probe, and ``frames`` ``(batch, time, frame_dim)``. What a caller must know stands in the file's metadata. Before a file
+is put in its place, onnxruntime is asked for the embeddings of test sounds of many lengths, and they must be those of
+torch. Needs the extra ``onnx``.
 """
 
+import json
 import logging
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -23,6 +26,8 @@ from auricle.errors import AuricleError
 from auricle.files import atomic_write
 from auricle.integrations.onnx_graph import Graph
 from auricle.models.encoder import Encoder
+from auricle.transfer.saved_probe import SavedProbe
+from auricle.transfer.scored_encoder import ScoredEncoder
 
 OPSET = 18
 TOLERANCE = 1e-4  # of the difference from torch, relative to an embedding's largest number where that is above 1
@@ -51,7 +56,40 @@ class Export:
     clips: int
 
 
-def export_onnx(encoder: Encoder, path: str | Path) -> Export:
+def export_probe(saved: SavedProbe, path: str | Path, *, model: str | Path | None = None) -> Export:
+    """Write a probe with its encoder to an ONNX file that gives calibrated scores, as ``auricle predict`` has them.
+
+    Parameters
+    ----------
+    saved
+        From :func:`auricle.transfer.saved_probe.load_probe`.
+    path
+        The file to write.
+    model
+        Where its encoder is, when it has moved.
+
+    Raises
+    ------
+    AuricleError
+        As :func:`export_onnx`, and when the encoder is not there or another one by now.
+    """
+    probe, encoder = saved.probe, saved.encoder(model)
+    about = {
+        "model": encoder.name,
+        "architecture": encoder.architecture,
+        "embedding_dim": encoder.embedding_dim,
+        "task": saved.task,
+        "kind": probe.kind,
+        "classes": json.dumps(probe.outputs, ensure_ascii=False),
+        "thresholds": json.dumps(probe.thresholds),
+        "window_seconds": saved.window,
+    }
+    return export_onnx(ScoredEncoder(encoder, probe), path, output="scores", about=about)
+
+
+def export_onnx(
+    encoder: Encoder, path: str | Path, *, output: str = "embedding", about: Mapping[str, object] = MappingProxyType({})
+) -> Export:
     """Write `encoder` to an ONNX file, after comparing it with torch.
 
     Parameters
@@ -60,6 +98,10 @@ def export_onnx(encoder: Encoder, path: str | Path) -> Export:
         Any whose front end is a mel spectrogram.
     path
         The file to write.
+    output
+        What its embedding is called.
+    about
+        More for its metadata.
 
     Raises
     ------
@@ -75,15 +117,15 @@ def export_onnx(encoder: Encoder, path: str | Path) -> Export:
     if path.suffix != ".onnx":
         raise AuricleError(f"{path} is not the name of an ONNX file: expected one that ends in .onnx")
     graph = Graph(encoder).eval()
-    program = _program(graph, encoder.sample_rate)
-    program.model.metadata_props.update(metadata(encoder))
+    program = _program(graph, encoder.sample_rate, output)
+    program.model.metadata_props.update(metadata(encoder) | {f"auricle.{name}": str(of) for name, of in about.items()})
     with atomic_write(path) as temporary:
         program.save(temporary, external_data=False)
         clips = _test_clips(encoder)
         difference = largest_difference(encoder, temporary, clips)
         if not difference <= TOLERANCE:
             raise AuricleError(
-                f"{encoder.name} gives other embeddings in onnxruntime than in torch "
+                f"{encoder.name} gives another {output} in onnxruntime than in torch "
                 f"(by {difference:.2g}, expected at most {TOLERANCE:g}): no file was written; please report it"
             )
     return Export(path, path.stat().st_size, difference, len(clips))
@@ -146,11 +188,11 @@ def open_session(path: Path) -> Any:
 def run(session: Any, waveform: FloatArray, lengths: NDArray[np.int64]) -> FloatArray:
     """Embeddings ``(batch, embedding_dim)`` of a padded batch ``(batch, samples)``."""
     inputs = {"waveform": waveform, "lengths": lengths.astype(np.int64)}
-    (embedding,) = session.run(["embedding"], inputs)
+    (embedding,) = session.run([session.get_outputs()[0].name], inputs)
     return np.asarray(embedding)
 
 
-def _program(graph: Graph, sample_rate: int) -> Any:
+def _program(graph: Graph, sample_rate: int, output: str) -> Any:
     """The graph as torch's exporter sees it."""
     try:
         import onnxscript  # noqa: F401
@@ -171,7 +213,7 @@ def _program(graph: Graph, sample_rate: int) -> Any:
                 dynamo=True,
                 dynamic_shapes=({0: batch, 1: length}, {0: batch}),
                 input_names=["waveform", "lengths"],
-                output_names=["embedding", "frames"],
+                output_names=[output, "frames"],
                 opset_version=OPSET,
                 external_data=False,
                 verbose=False,

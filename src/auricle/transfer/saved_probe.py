@@ -152,6 +152,16 @@ def save_probe(
     return folder
 
 
+def holds_probe(folder: Path | str) -> bool:
+    """Whether :func:`load_probe` finds one there."""
+    return any((place / PROBE_FILE).is_file() for place in _places(Path(folder)))
+
+
+def _places(folder: Path) -> tuple[Path, Path]:
+    """Where a folder's probe may be: in itself, or in that of a fine-tuning run."""
+    return folder, folder / "probe"
+
+
 def load_probe(folder: Path | str) -> SavedProbe:
     """What :func:`save_probe` wrote, or the probe in the folder of a fine-tuning run.
 
@@ -160,9 +170,7 @@ def load_probe(folder: Path | str) -> SavedProbe:
     AuricleError
         When there is none, or it is damaged.
     """
-    folder = Path(folder)
-    if not (folder / PROBE_FILE).is_file() and (folder / "probe" / PROBE_FILE).is_file():
-        folder = folder / "probe"
+    folder = next((place for place in _places(Path(folder)) if (place / PROBE_FILE).is_file()), Path(folder))
     if not (folder / PROBE_FILE).is_file():
         raise AuricleError(
             f"{folder} holds no probe: expected a {PROBE_FILE}, as `auricle evaluate … --save-probe DIR` writes it"
