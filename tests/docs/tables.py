@@ -38,6 +38,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
     "README.md": {
         "make demo": "a minute; its study is run, in miniature, by tests/study/test_run.py",
         "make test": "these are the tests",
+        "auricle study run demo --out runs/demo": "a minute; run whole, in miniature, by tests/study/test_run.py",
     },
     "docs/ablation.md": {
         "auricle study run byola-ablation data=DATA pretraining.overrides.encoder.channels=32 "
