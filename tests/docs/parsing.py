@@ -20,7 +20,7 @@ from auricle.transfer.protocols import protocol
 
 from .blocks import REPOSITORY, Command
 
-MADE = ("runs/", "hf:", "frogs")  # how models, and probes, begin that are not known by name
+MADE = ("runs/", "hf:", "frogs", "detector")  # how models, and probes, begin that are not known by name
 # Programs that are not ours.
 OTHERS = (
     "embedding-atlas",

@@ -146,7 +146,7 @@ ONLY_PARSED: dict[str, dict[str, str]] = {
         "auricle evaluate byola-2022.base byola-2022 logmel-stats mfcc-stats --task "
         "esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --root DATA --out base.parquet": ""
         + _AS_ELSEWHERE,
-        "auricle evaluate conformer-small.base runs/untrained logmel-stats mfcc-stats --task "
+        "auricle evaluate conformer-small.base runs/untrained-conformer logmel-stats mfcc-stats --task "
         "esc50,speech-commands,vctk,nsynth,ava-speech,emodb,digits --hop 0.5 --root DATA --out conformer.parquet": ""
         + _AS_ELSEWHERE,
         "auricle pretrain conformer-small data=diet batch_size=4 learning_rate=7e-4 warmup_steps=100 steps=3200 "

@@ -37,7 +37,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     os.chdir(base / "home")
     for command in (
         "pretrain byola-2022 data=/field --out runs/forest",
-        "embed runs/forest /field --out forest.parquet",
+        "embed runs/forest /field --window 5 --out forest.parquet",
     ):
         answer = started(command.split(), base=base)
         assert answer.exit_code == 0, answer.output

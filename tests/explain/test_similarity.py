@@ -21,6 +21,19 @@ def test_partial_tests_keep_their_level_for_a_model_of_another_descriptor() -> N
     assert 1 <= sum(value <= 0.05 for value in p) <= 13  # binomial(120, .05): mean 6, deviation 2.4
 
 
+def test_where_no_other_family_is_there_nothing_is_said_to_be_controlled() -> None:
+    rng = np.random.default_rng(0)
+    models = [Representation("m", None, rng.standard_normal((20, 3)))]
+    values = {name: rng.standard_normal(20) for name in ("quiet", "loud", "bright")}
+    families = {"quiet": "level", "loud": "level", "bright": "shape"}
+    for given, controlled in ((("quiet", "loud"), False), (("quiet", "loud", "bright"), True)):
+        some = {name: values[name] for name in given}
+        rows = similarities(models, some, families=families, inference=Inference(permutations=99, draws=0))
+        assert [row.r_partial is not None for row in rows] == [controlled] * len(given)
+        assert [row.p_partial is not None for row in rows] == [controlled] * len(given)
+        assert all(row.r_s is not None for row in rows)
+
+
 def test_corrections_are_over_all_tasks_and_for_each_kind_alone() -> None:
     rng = np.random.default_rng(0)
     rows = []

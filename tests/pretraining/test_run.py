@@ -264,6 +264,9 @@ def test_what_cannot_be_done_is_one_sentence(sounds: Path, tmp_path: Path) -> No
         run.pretrain(load_recipe("byola-2022-small", base), tmp_path / "b")
     with pytest.raises(AuricleError, match="unknown key 'chanels'"):
         run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}", "encoder.chanels=3"]), tmp_path / "c")
+    registry.load("logmel-stats").save_pretrained(tmp_path / "e")
+    with pytest.raises(AuricleError, match="holds a model already, which would be loaded in place of the trained one"):
+        run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "e")
     run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "d")
     with pytest.raises(AuricleError, match="already holds a run"):
         run.pretrain(load_recipe("byola-2022-small", [*base, f"data={sounds}"]), tmp_path / "d")

@@ -185,6 +185,14 @@ def test_a_probe_to_be_used_is_saved_with_what_it_scored(sounds: Path, tmp_path:
     assert saved.scores == {row.metric: row.value for row in results.summary(summary.results)}
     with pytest.raises(AuricleError, match="one model, one task and one protocol"):
         evaluate_models(MODELS, [task], out=tmp_path / "x.parquet", probe_folder=folder)
+    before = (folder / "probe.json").read_bytes()
+    for other in ((MODELS[1], task), (MODELS[0], tasks_of(sounds)[1])):
+        with pytest.raises(AuricleError, match=f"holds another probe, of pitch on {MODELS[0]}: it stays as it is"):
+            evaluate_models([other[0]], [other[1]], out=tmp_path / "y.parquet", probe_folder=folder)
+    assert (folder / "probe.json").read_bytes() == before
+    evaluate_models(
+        MODELS[:1], [task], out=tmp_path / "x.parquet", seeds=[0], protocols=["ogg2025"], workers=1, probe_folder=folder
+    )  # the same command again
 
 
 def test_scores_and_confusions_of_single_classes_add_up(finished) -> None:

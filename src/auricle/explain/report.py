@@ -51,10 +51,10 @@ def _descriptors(explanation: Explanation) -> str:
     caption = (
         "Counterpart of figure 3 of Ogg (2025). Spearman's correlation between the cosine distances of all pairs of "
         f"clips in a model's embeddings and their differences in one descriptor{panels} what is left of it when all "
-        "descriptors of other families are controlled. Significance: Mantel's one-sided test with "
-        f"{settings.permutations:,} permutations of clips, false discovery rate below 5 % over all correlations of "
-        "all models, layers and tasks. Descriptors of pitch are used on tasks of notes only. Made by auricle explain "
-        "from rsa.parquet."
+        "descriptors of other families are controlled; empty where there is no other. Significance: Mantel's one-sided "
+        f"test with {settings.permutations:,} permutations of clips, false discovery rate below 5 % over all "
+        "correlations of all models, layers and tasks. Descriptors of pitch are used on tasks of notes only. Made by "
+        "auricle explain from rsa.parquet."
     )
     drawn = figure(figures.descriptors(explanation), caption, link=("table-descriptors", "The numbers."))
     return (

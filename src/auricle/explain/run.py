@@ -38,7 +38,7 @@ from auricle.projection import FEWEST_CLIPS as FEWEST_IN_A_PICTURE
 from auricle.projection import tsne
 from auricle.stages import Finished, Stage, Stages
 
-SIMILARITY_VERSION = 1
+SIMILARITY_VERSION = 2
 TSNE_VERSION = 1
 REPORT_VERSION = 2
 _ROWS, _POINTS = "rows.parquet", "points.parquet"

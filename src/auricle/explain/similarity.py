@@ -271,6 +271,8 @@ class _Task:
         partial = partial_correlations(observed, among, controls=controls)
         null = null_correlations(others, np.concatenate([others, models]), self._orders(clips))
         p = p_values(partial, permuted_partial_correlations(null, observed, among, controls=controls))
+        alone = ~controls.any(axis=1)  # nothing else to control: what is left would be called what it is not
+        partial[:, alone] = p[:, alone] = np.nan
         _, unique = unique_variance(observed, among)
         return {
             (one.model, one.layer, name): {

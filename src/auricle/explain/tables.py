@@ -34,7 +34,7 @@ def descriptors(explanation: Explanation) -> str:
             for model in explanation.models:
                 found = explanation.over_tasks(model.name, column)
                 partial = explanation.partial_over_tasks(model.name, column)
-                small = f"<small>partial {number(partial.every)}</small>"
+                small = "" if partial.every is None else f"<small>partial {number(partial.every)}</small>"
                 if several:
                     small = f"<small>all {number(found.every)}</small>{small}{_on_tasks(found)}"
                     cells.append(_tinted(found.retained, small))

@@ -147,6 +147,11 @@ def pretrain(recipe: Recipe, folder: Path, *, go_on: bool = False, report: Repor
         with processes.all_or_none():
             if (folder / "recipe.yaml").exists():
                 _refuse_another_run(recipe, folder, go_on=go_on)
+            elif (folder / "config.json").exists():
+                raise AuricleError(
+                    f"{folder} holds a model already, which would be loaded in place of the trained one: choose "
+                    "another folder"
+                )
         return _train(recipe, folder, report)
 
 

@@ -41,7 +41,7 @@ from auricle.transfer.probing import (
 )
 from auricle.transfer.protocols import protocol as protocol_named
 from auricle.transfer.run_files import rejected_file, rejected_in, work_folder, write_details, write_index, write_leaks
-from auricle.transfer.saved_probe import save_probe
+from auricle.transfer.saved_probe import holds_probe, load_probe, refuse_another, save_probe
 from auricle.transfer.task import Task, refuse_namesakes
 
 DEFAULT_PROTOCOL = "auricle"
@@ -129,8 +129,8 @@ def evaluate_models(
     Raises
     ------
     AuricleError
-        When a model cannot be loaded, a task cannot be scored, `out` is there and holds no results, or another process
-        works on it.
+        When a model cannot be loaded, a task cannot be scored, `out` is there and holds no results, `probe_folder` a
+        probe on another encoder or of another task, or another process works on it.
     Interrupted
         After Ctrl-C; the same call goes on.
     """
@@ -152,6 +152,8 @@ def evaluate_models(
         for plan in plans:
             refuse_hopeless(plan, task)
     contestants, remarks = find_contestants(models, layer=layer, pooling=pooling)
+    if probe_folder is not None and holds_probe(probe_folder):
+        refuse_another(load_probe(probe_folder), probe_folder, contestants[0].fingerprint, tasks[0].name)
     work = work_folder(out)
     with FolderLock(work):
         try:

@@ -157,6 +157,21 @@ def holds_probe(folder: Path | str) -> bool:
     return any((place / PROBE_FILE).is_file() for place in _places(Path(folder)))
 
 
+def refuse_another(saved: SavedProbe, folder: Path | str, weights_fingerprint: str, task: str) -> None:
+    """Make sure that a probe in `folder` is of this encoder and task, lest another one is lost.
+
+    Raises
+    ------
+    AuricleError
+        When it is of another.
+    """
+    if (saved.weights_fingerprint, saved.task) != (weights_fingerprint, task):
+        raise AuricleError(
+            f"{folder} holds another probe, of {saved.task or 'an unnamed task'} on {saved.model}: it stays as it is, "
+            "choose another folder or delete it"
+        )
+
+
 def _places(folder: Path) -> tuple[Path, Path]:
     """Where a folder's probe may be: in itself, or in that of a fine-tuning run."""
     return folder, folder / "probe"
