@@ -22,8 +22,8 @@ def main(table: str, model: str = "byola-2022.base", steps: str = "500") -> None
     manifest, encoder = Manifest.read(table), auricle.load(model)
     texts = manifest.column("text")
     letters = sorted(set("".join(texts)))  # number 0 is CTC's blank
-    clips = []
-    for path, start, end in manifest.excerpts:
+    clips, excerpts = [], manifest.excerpts
+    for path, start, end in excerpts:
         waveform = audio.read(path, sample_rate=encoder.sample_rate, offset=start, duration=end and end - start)
         with torch.no_grad():
             clips.append(encoder.frames(torch.from_numpy(waveform))[0])
@@ -49,7 +49,7 @@ def main(table: str, model: str = "byola-2022.base", steps: str = "500") -> None
 
     for row in range(held, len(clips)):
         best = torch.unique_consecutive(head(frames[row, : lengths[row]]).argmax(dim=-1))
-        path, start, _ = manifest.excerpts[row]
+        path, start, _ = excerpts[row]
         print(f"{path.name} from {start:g} s: {''.join(letters[n - 1] for n in best if n)} (was {texts[row]})")
 
 

@@ -34,14 +34,11 @@ def export(
                 f"{model} holds a probe, which was trained on one layer and pooling: leave those out, or give the "
                 "folder of the encoder alone"
             )
-        saved = load_probe(model)
-        written, rate = export_probe(saved, out), saved.encoder().sample_rate
-        gives = f"scores (batch, {len(saved.probe.outputs)})"
+        written, gives = export_probe(load_probe(model), out), "scores"
     else:
-        encoder = pooled(load(model), layer=layer, pooling=pooling)
-        written, rate = export_onnx(encoder, out), encoder.sample_rate
-        gives = f"embedding (batch, {encoder.embedding_dim})"
+        written, gives = export_onnx(pooled(load(model), layer=layer, pooling=pooling), out), "embedding"
     typer.echo(
-        f"{written.path}: {written.size / 1e6:.1f} MB · waveform (batch, samples) at {rate:,} Hz and lengths (batch,) "
-        f"→ {gives} · differs from torch by at most {written.difference:.1g} on {written.clips} clips"
+        f"{written.path}: {written.size / 1e6:.1f} MB · waveform (batch, samples) at {written.sample_rate:,} Hz and "
+        f"lengths (batch,) → {gives} (batch, {written.width}) · differs from torch by at most "
+        f"{written.difference:.1g} on {written.clips} clips"
     )

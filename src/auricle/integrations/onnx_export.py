@@ -44,6 +44,10 @@ class Export:
     ----------
     path, size
         Of the file; bytes.
+    sample_rate
+        Hz, of the waveforms that it takes.
+    width
+        Numbers that it gives for a clip: dimensions of an embedding, or scores.
     difference
         The largest between a number of onnxruntime's embeddings and torch's, relative as `TOLERANCE` is.
     clips
@@ -52,6 +56,8 @@ class Export:
 
     path: Path
     size: int
+    sample_rate: int
+    width: int
     difference: float
     clips: int
 
@@ -128,7 +134,7 @@ def export_onnx(
                 f"{encoder.name} gives another {output} in onnxruntime than in torch "
                 f"(by {difference:.2g}, expected at most {TOLERANCE:g}): no file was written; please report it"
             )
-    return Export(path, path.stat().st_size, difference, len(clips))
+    return Export(path, path.stat().st_size, encoder.sample_rate, encoder.embedding_dim, difference, len(clips))
 
 
 def metadata(encoder: Encoder) -> dict[str, str]:

@@ -105,7 +105,7 @@ def _task_checksums(against: Against, *, work: Path, workers: int, report: Repor
         return {bytes.fromhex(key): name for key, name in json.loads(kept.read_text()).items()}
     requests, names = [], []
     for manifest in against.manifests:
-        for file, path, (start, end) in zip(manifest.files, manifest.column("path"), times_of(manifest), strict=True):
+        for (file, start, end), path in zip(manifest.excerpts, manifest.column("path"), strict=True):
             requests.append(Request(file, start, None if end is None else end - start))
             names.append(_name(manifest, path, start))
     found: dict[bytes, str] = {}
@@ -126,13 +126,6 @@ def _task_checksums(against: Against, *, work: Path, workers: int, report: Repor
     return found
 
 
-def times_of(manifest: Manifest) -> Iterable[tuple[float, float | None]]:
-    """Start and end of every clip in its file, in seconds; None for the file's end."""
-    starts = manifest.column("start") if manifest.has("start") else [None] * len(manifest)
-    ends = manifest.column("end") if manifest.has("end") else [None] * len(manifest)
-    return ((start or 0.0, end) for start, end in zip(starts, ends, strict=True))
-
-
 def _name(manifest: Manifest, path: str, start: float) -> str:
     return f"{manifest.source}: {path}" + (f" at {start:g} s" if start else "")
 
@@ -147,7 +140,7 @@ def near_twins(plan: PackPlan, against: Against, *, work: Path, workers: int, re
             clips.append((plan.root / path, start, end))
             names.append(path)
     for manifest in against.manifests:
-        for file, path, (start, end) in zip(manifest.files, manifest.column("path"), times_of(manifest), strict=True):
+        for (file, start, end), path in zip(manifest.excerpts, manifest.column("path"), strict=True):
             clips.append((file, start, end))
             names.append(_name(manifest, path, start))
     return _covered(len(rows), _near_pairs(clips, len(rows), work, workers, report), rows, names)

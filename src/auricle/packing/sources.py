@@ -10,7 +10,6 @@ from auricle.datasets.registry import dataset
 from auricle.errors import AuricleError
 from auricle.inputs import MANIFEST_SUFFIXES, joined, manifest_of
 from auricle.manifest import Manifest
-from auricle.packing.duplicates import times_of
 
 
 def clips_to_pack(
@@ -53,7 +52,7 @@ def _with_repetitions(parts: Sequence[Manifest], source: str) -> Manifest:
     fresh, again = [], []
     for part in parts:
         rows, folder = [], part.root.resolve()
-        for row, (path, (start, end)) in enumerate(zip(part.column("path"), times_of(part), strict=True)):
+        for row, (path, (_, start, end)) in enumerate(zip(part.column("path"), part.excerpts, strict=True)):
             clip = (folder / path, start, end)
             if clip in seen:
                 again.append(seen[clip])

@@ -294,14 +294,19 @@ def _drawn(manifest: Manifest, kind: Kind, rows: Sequence[int]) -> tuple[Rows, s
     # A rare label among several, or a number, may be missed.
     needed = NEEDED if kind in ("multi-class", "binary") else 1
 
+    def values(column: str) -> list[object]:
+        every = manifest.column(column)
+        return [every[row] for row in rows]
+
     def folds(column: str | None) -> Rows:
-        groups = None if column is None else [manifest.column(column)[row] for row in rows]
-        return stratified_folds(strata, groups, needed=needed, source=manifest.source)
+        return stratified_folds(
+            strata, None if column is None else values(column), needed=needed, source=manifest.source
+        )
 
     if manifest.has("group"):
         return folds("group"), "group", ""
     apart = "clips of one recording, speaker or site may stand on both sides, and scores are then too good to be true"
-    paths = [manifest.column("path")[row] for row in rows]
+    paths = values("path")
     recordings = len(set(paths))
     if recordings == len(paths):
         return folds(None), None, f"; without --group COLUMN {apart}"
