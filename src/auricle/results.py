@@ -168,12 +168,12 @@ def check_target(path: Path) -> None:
         When its suffix is neither ``.parquet`` nor ``.csv``, or a file is there that holds no results.
     """
     check_suffix(path)
-    if path.is_file() and not {"model", "task", "metric", "value"} <= set(_columns_of(path)):
+    if path.is_file() and not {"model", "task", "metric", "value"} <= set(columns_in(path)):
         raise AuricleError(f"{path} is there and holds no results: it stays as it is, choose another file for them")
 
 
-def _columns_of(path: Path) -> list[str]:
-    """The names of a table's columns; none where it is no table."""
+def columns_in(path: Path) -> list[str]:
+    """The names of the columns of a ``.parquet`` or ``.csv`` file; none where it is no table."""
     try:
         if path.suffix == ".parquet":
             return list(pyarrow.parquet.read_schema(path).names)

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from auricle import audio
 from auricle.files import atomic_write
 from auricle.manifest import Manifest
+from auricle.results import columns_in
 from auricle.transfer.detections import Detection
 
 EVENTS_AT_ONCE = 10_000  # held before they are written
@@ -34,15 +35,13 @@ Recordings = Iterable[list[Detection]]
 
 def is_events(path: Path) -> bool:
     """Whether a file looks like one that is written here, in any of the formats."""
+    if path.suffix in (".parquet", ".csv"):
+        return set(_OWN) <= set(columns_in(path))
     try:
-        if path.suffix == ".parquet":
-            return set(_OWN) <= set(pq.read_schema(path).names)
         with path.open(newline="", encoding="utf-8") as file:
             first = file.readline().rstrip("\n")
-    except (pa.ArrowException, UnicodeDecodeError):
+    except UnicodeDecodeError:
         return False
-    if path.suffix == ".csv":
-        return set(_OWN) <= set(first.split(","))
     return first.startswith("\t".join(_RAVEN)) or not first or _AUDACITY.match(first) is not None
 
 
